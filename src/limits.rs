@@ -1,0 +1,48 @@
+//! The numbers that bound what any input may cost, each with its reason.
+//!
+//! Every length below is in bytes unless its name says otherwise. They are checked before anything is
+//! allocated or multiplied.
+
+/// The longest NPY header that is parsed.
+///
+/// NumPy itself stops at 10,000 characters unless told otherwise; wide structured types need more. One MiB
+/// parses in a few milliseconds at worst, so it costs an attacker more than it costs us.
+pub const MAX_HEADER_LEN: u64 = 1 << 20;
+
+/// How deep tuples, lists and dictionaries of an NPY header may nest.
+///
+/// The parser recurses once per level; NumPy's own structured types rarely pass five.
+pub const MAX_NESTING: usize = 32;
+
+/// The most dimensions an array may have: `NPY_MAXDIMS` of NumPy 2.
+pub const MAX_NDIM: usize = 64;
+
+/// The most bytes that one compressed byte of DEFLATE can stand for.
+///
+/// A match of 258 bytes takes at least two bits (one for its length, one for its distance), hence 1032:1
+/// (RFC 1951, section 3.2.5).
+pub const MAX_INFLATE_RATIO: u64 = 1032;
+
+/// What a DEFLATE stream may hold beyond [`MAX_INFLATE_RATIO`]: its first block has a header.
+pub const INFLATE_SLACK: u64 = 64;
+
+/// The default for the sum of the declared sizes of all deflated members of one archive, as SPDL has it.
+pub const DEFAULT_MAX_UNCOMPRESSED: u64 = 1 << 30;
+
+/// Buffers of at least this size are mapped and advised to use huge pages, as NumPy does from 4 MiB on.
+///
+/// Below it the allocator is faster, since it hands out memory whose pages have been touched before.
+pub const HUGE_PAGE_MIN: usize = 4 << 20;
+
+/// Members declared larger than this are inflated block by block, so that the work can be interrupted.
+///
+/// libdeflate works in one call; at its usual 700 MB/s this much takes less than half a second.
+pub const STREAM_INFLATE_MIN: u64 = 256 << 20;
+
+/// Work on fewer bytes than this is done on the calling thread: starting a thread costs 20 to 50 µs.
+pub const PARALLEL_MIN: u64 = 1 << 20;
+
+/// What is read, checked or copied at a time, so that each pass finds the bytes in the cache.
+///
+/// Half of a usual 512 KiB to 2 MiB second-level cache.
+pub const BLOCK_LEN: usize = 256 << 10;

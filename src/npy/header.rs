@@ -1,0 +1,279 @@
+//! The header: dtype, order and shape, and where the payload lies.
+
+use std::fmt::{self, Display};
+
+use super::canonical;
+use super::dtype::Dtype;
+use super::literal::{Cursor, to_u64};
+use super::record::parse_descr;
+use super::shape::Shape;
+use super::version::{Preamble, Version, truncated};
+use crate::error::{Error, ErrorKind, KeyProblem, Result};
+
+/// Which axis of an array is contiguous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Rows first: the last axis is contiguous.
+    C,
+    /// Columns first: the first axis is contiguous.
+    Fortran,
+}
+
+impl Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::C => "C",
+            Self::Fortran => "F",
+        })
+    }
+}
+
+/// What an NPY file says of itself before its payload.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Header {
+    pub(super) version: Version,
+    pub(super) dtype: Dtype,
+    pub(super) order: Order,
+    pub(super) shape: Shape,
+    pub(super) payload_offset: usize,
+    pub(super) payload_len: u64,
+}
+
+impl Header {
+    /// Parses the header at the start of `bytes`, which may end anywhere behind it. Copies no payload.
+    ///
+    /// The time is linear in the length of the header. That the payload is there is *not* checked: see
+    /// [`payload`](Self::payload).
+    ///
+    /// ```
+    /// use npzarrow::npy::{Header, Order};
+    ///
+    /// let bytes = b"\x93NUMPY\x01\x00\x36\x00{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}";
+    /// let header = Header::parse(bytes)?;
+    /// assert_eq!(header.dtype().to_string(), "'<f4'");
+    /// assert_eq!((header.order(), &header.shape()[..]), (Order::C, &[3][..]));
+    /// assert_eq!((header.payload_offset(), header.payload_len()), (64, 12));
+    /// # Ok::<(), npzarrow::Error>(())
+    /// ```
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let preamble = Preamble::parse(bytes)?;
+        let Some(text) = bytes.get(preamble.header_start..preamble.header_end) else {
+            return Err(truncated("header", preamble.header_end, bytes.len()));
+        };
+        if let Some((dtype, order, shape)) = canonical::parse(text) {
+            return Self::from_parts(preamble, dtype, order, shape);
+        }
+        Self::parse_text(preamble, text).map_err(|error| error.shifted(to_u64(preamble.header_start)))
+    }
+
+    /// Parses the dictionary in full generality.
+    pub(super) fn parse_text(preamble: Preamble, text: &[u8]) -> Result<Self> {
+        let mut cursor = Cursor::new(text, preamble.version)?;
+        cursor.expect(b'{', "a dictionary")?;
+        let (mut dtype, mut order, mut shape) = (None, None, None);
+        let mut closed = cursor.take(b'}');
+        while !closed {
+            let key_offset = cursor.offset();
+            let key = cursor.string()?;
+            let problem = |problem| {
+                Error::at(key_offset, ErrorKind::HeaderKey { key: key.clone().into_owned(), problem })
+            };
+            cursor.expect(b':', "':' after a key")?;
+            let next = cursor.peek();
+            match &*key {
+                "descr" if dtype.is_some() => return Err(problem(KeyProblem::Duplicate)),
+                "descr" if !matches!(next, Some(b'\'' | b'"' | b'[')) => {
+                    return Err(problem(KeyProblem::WrongType));
+                }
+                "descr" => dtype = Some(parse_descr(&mut cursor, 0)?),
+                "fortran_order" if order.is_some() => return Err(problem(KeyProblem::Duplicate)),
+                "fortran_order" => match cursor.boolean() {
+                    Some(fortran) => order = Some(if fortran { Order::Fortran } else { Order::C }),
+                    None => return Err(problem(KeyProblem::WrongType)),
+                },
+                "shape" if shape.is_some() => return Err(problem(KeyProblem::Duplicate)),
+                "shape" if next != Some(b'(') => return Err(problem(KeyProblem::WrongType)),
+                "shape" => shape = Some(Shape::parse(&mut cursor)?),
+                _ => return Err(problem(KeyProblem::Unknown)),
+            }
+            closed = cursor.close_or_comma(b'}', "',' or '}' after a value")?;
+        }
+        if cursor.peek().is_some() {
+            return Err(cursor.unexpected("nothing behind the dictionary"));
+        }
+        let missing = |key: &str| {
+            Error::new(ErrorKind::HeaderKey { key: key.to_owned(), problem: KeyProblem::Missing })
+        };
+        let dtype = dtype.ok_or_else(|| missing("descr"))?;
+        let order = order.ok_or_else(|| missing("fortran_order"))?;
+        let shape = shape.ok_or_else(|| missing("shape"))?;
+        Self::from_parts(preamble, dtype, order, shape)
+    }
+
+    fn from_parts(preamble: Preamble, dtype: Dtype, order: Order, shape: Shape) -> Result<Self> {
+        let payload_len = shape.byte_len(dtype.item_size())?;
+        let payload_offset = preamble.header_end;
+        Ok(Self { version: preamble.version, dtype, order, shape, payload_offset, payload_len })
+    }
+
+    /// Returns the payload within the bytes that the header was parsed from. Copies nothing; bytes behind
+    /// the payload are left alone, as NumPy does.
+    pub fn payload<'a>(&self, bytes: &'a [u8]) -> Result<&'a [u8]> {
+        let range = self.payload_range(to_u64(bytes.len()))?;
+        Ok(bytes.get(range).unwrap_or_default())
+    }
+
+    /// Returns the payload's range within NPY data of `len` bytes, if it is all there and can be loaded.
+    pub fn payload_range(&self, len: u64) -> Result<std::ops::Range<usize>> {
+        if self.dtype.has_objects() {
+            return Err(Error::new(ErrorKind::ObjectDtype { descr: self.dtype.quoted() }));
+        }
+        let actual = len.saturating_sub(to_u64(self.payload_offset));
+        let expected = self.payload_len;
+        let end = usize::try_from(expected).ok().and_then(|len| self.payload_offset.checked_add(len));
+        match end {
+            Some(end) if expected <= actual => Ok(self.payload_offset..end),
+            _ => {
+                let (shape, descr) = (self.shape.to_vec(), self.dtype.quoted());
+                Err(Error::new(ErrorKind::PayloadSize { shape, descr, expected, actual }))
+            }
+        }
+    }
+
+    /// Returns the version of the format.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Returns the element type.
+    pub fn dtype(&self) -> &Dtype {
+        &self.dtype
+    }
+
+    /// Returns the order of the axes in memory.
+    pub fn order(&self) -> Order {
+        self.order
+    }
+
+    /// Returns the lengths of the axes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Returns where the payload begins, in bytes from the magic.
+    pub fn payload_offset(&self) -> usize {
+        self.payload_offset
+    }
+
+    /// Returns the bytes of the payload.
+    pub fn payload_len(&self) -> u64 {
+        self.payload_len
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Header> {
+        let mut bytes = b"\x93NUMPY\x02\x00".to_vec();
+        bytes.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+        bytes.extend(text.as_bytes());
+        Header::parse(&bytes)
+    }
+
+    #[test]
+    fn spellings() {
+        let expected = parse("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }    \n").unwrap();
+        for text in [
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)}",
+            "{\"shape\":(3,4),\"fortran_order\":False,\"descr\":\"<f4\"}",
+            " \n{ 'descr' : '<f4' , 'fortran_order' : False , 'shape' : ( 3L , 4L , ) , } \t\r\n",
+            "{'descr': 'f4', 'fortran_order': False, 'shape': (3, 4), }",
+            r"{'d\x65scr': '=f4', 'fortran_order': False, 'shape': (3, 4), }",
+        ] {
+            let header = parse(text).unwrap();
+            assert_eq!((header.dtype(), header.shape()), (expected.dtype(), expected.shape()), "{text}");
+            assert_eq!((header.order(), header.payload_len()), (Order::C, 48), "{text}");
+        }
+    }
+
+    #[test]
+    fn faults() {
+        let rest = "'fortran_order': False, 'shape': (3,), }";
+        for (text, message) in [
+            ("", "byte 12: header: a dictionary expected, found the end"),
+            ("[]", "byte 12: header: a dictionary expected, found '['"),
+            ("{}", r#"header: key "descr" is missing"#),
+            ("{'descr': '<f4', 'shape': (3,)}", r#"header: key "fortran_order" is missing"#),
+            ("{'descr': '<f4', 'descr': '<f4'}", r#"byte 29: header: key "descr" is given twice"#),
+            ("{'extra': 1}", r#"byte 13: header: key "extra" is not one of descr, fortran_order and shape"#),
+            ("{'descr': 4}", r#"byte 13: header: key "descr" has a value of the wrong type"#),
+            ("{'fortran_order': 0}", r#"byte 13: header: key "fortran_order" has a value of the wrong type"#),
+            ("{'shape': 3}", r#"byte 13: header: key "shape" has a value of the wrong type"#),
+            ("{'shape': (3)}", "byte 24: header: ',' after the only dimension expected, found ')'"),
+            ("{'shape': (-3,)}", "byte 23: header: a non-negative integer below 2**63 expected, found '-'"),
+            ("{'descr': '<f4'", "byte 27: header: ',' or '}' after a value expected, found the end"),
+            ("{'descr': '<f4' 'shape'", "byte 28: header: ',' or '}' after a value expected, found '\\''"),
+            ("{'descr': '<q7', ", r#"byte 22: dtype "<q7" is not a type string of the array interface"#),
+        ] {
+            assert_eq!(parse(text).unwrap_err().to_string(), message, "{text}");
+        }
+        for tail in ["x", "\0", "{}", "# comment"] {
+            let text = format!("{{'descr': '<f4', {rest}{tail}");
+            let error = parse(&text).unwrap_err().to_string();
+            assert!(error.contains("nothing behind the dictionary expected"), "{error}");
+        }
+    }
+
+    #[test]
+    fn records() {
+        let descr = "[('x', '<f4'), ('', '|V4'), (('A title', 'y'), '>i8', (2,)), ('z', [('u', '|u1')]), ('', '|V7')]";
+        let header = parse(&format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (2,)}}")).unwrap();
+        let Dtype::Record(record) = header.dtype() else { panic!("{:?}", header.dtype()) };
+        let fields: Vec<_> = record.fields().iter().map(|field| (&*field.name, field.offset)).collect();
+        assert_eq!(fields, [("x", 0), ("y", 8), ("z", 24)]);
+        assert_eq!((record.item_size(), header.payload_len()), (32, 64));
+        assert_eq!(record.fields()[1].title.as_deref(), Some("A title"));
+        assert_eq!(header.dtype().to_string(), descr);
+        for descr in [
+            "[('x',)]",
+            "[('x', '<f4', )",
+            "['x', '<f4']",
+            "[('x' '<f4')]",
+            "[('x', '<f4'), ('x', '<f4')]",
+            "[('x', '<f4', (-1,))]",
+            "[('x', '|V9223372036854775807'), ('y', '|V9')]",
+            "[(1, '<f4')]",
+            "[('x', ('<f4', (2,)))]",
+            "[('x', '<f4', (9223372036854775807, 3))]",
+        ] {
+            let text = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (2,)}}");
+            assert!(parse(&text).is_err(), "{descr}");
+        }
+        let deep = format!("{}'<f4'{}", "[('x', ".repeat(40), ")]".repeat(40));
+        let error = parse(&format!("{{'descr': {deep}, 'fortran_order': False, 'shape': ()}}")).unwrap_err();
+        assert_eq!(error.to_string(), "byte 253: nesting of fields 33 exceeds the limit of 32");
+    }
+
+    #[test]
+    fn payloads() {
+        let header = parse("{'descr': '<f4', 'fortran_order': False, 'shape': (5, 5), }").unwrap();
+        let offset = header.payload_offset();
+        assert_eq!(header.payload(&vec![7; offset + 101]).unwrap(), [7; 100], "trailing bytes are ignored");
+        assert_eq!(
+            header.payload(&vec![7; offset + 96]).unwrap_err().to_string(),
+            r#"payload has 96 bytes, but shape (5, 5) of "<f4" needs 100"#
+        );
+        let objects = parse("{'descr': '|O', 'fortran_order': False, 'shape': (0,), }").unwrap();
+        assert_eq!(
+            objects.payload(&[]).unwrap_err().to_string(),
+            r#"dtype "|O" holds pickled Python objects, which are never loaded"#
+        );
+        let overflow = parse("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 3), }");
+        assert_eq!(
+            overflow.unwrap_err().to_string(),
+            "shape (4611686018427387904, 3) with 4 bytes per element overflows"
+        );
+    }
+}
