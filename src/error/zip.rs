@@ -12,6 +12,14 @@ pub enum ZipProblem {
     /// No end record reaches the end of the data.
     #[error("Failed to locate the end of the central directory.")]
     NoEndRecord,
+    /// Two end records fit, so that readers would disagree about what the archive holds.
+    #[error("two end records fit the file, at byte {first} and at byte {second}")]
+    TwoEndRecords {
+        /// Where the first begins.
+        first: u64,
+        /// Where the second begins.
+        second: u64,
+    },
     /// The archive is one disk of several.
     #[error("archive spans several disks: {field} is {actual}, expected {expected}")]
     MultiDisk {

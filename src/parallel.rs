@@ -1,0 +1,59 @@
+//! Threads for the length of one call; none outlives it, so that a fork never meets one.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::limits::PARALLEL_MIN;
+
+/// Returns how many threads `threads=None` means: the cores that this process may use.
+pub(crate) fn default_threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Runs a job for each cost (in bytes of memory traffic, roughly) and returns the results in order. The
+/// costliest begin first; this thread takes part. Little work is done on this thread alone.
+pub(crate) fn map<T: Send>(costs: &[u64], threads: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let total: u64 = costs.iter().fold(0, |sum, &cost| sum.saturating_add(cost));
+    let workers = threads.min(costs.len());
+    if workers < 2 || total < PARALLEL_MIN {
+        return (0..costs.len()).map(job).collect();
+    }
+    let mut order: Vec<usize> = (0..costs.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(costs.get(index)));
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((index, job(index)));
+        }
+        done
+    };
+    let mut results = thread::scope(|scope| {
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+        let mut results = work();
+        for other in others {
+            match other.join() {
+                Ok(done) => results.extend(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        results
+    });
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_keep_their_order() {
+        for (cost, threads) in [(1, 4), (PARALLEL_MIN, 1), (PARALLEL_MIN, 4), (PARALLEL_MIN, 100)] {
+            let costs: Vec<u64> = (0..50).map(|index| cost + index).collect();
+            assert_eq!(map(&costs, threads, |index| index * 2), (0..50).map(|i| i * 2).collect::<Vec<_>>());
+        }
+        assert_eq!(map(&[], 4, |index| index), [0; 0]);
+    }
+}

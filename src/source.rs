@@ -1,0 +1,110 @@
+//! Where bytes come from: memory or a local file.
+//!
+//! Use this module to say what a [`NpzArchive`](crate::NpzArchive) or an [`NpyArray`](crate::NpyArray) is to
+//! be read from. The format modules never read: they name the ranges that they need, and a [`Source`] gets
+//! them: borrowed where the memory cannot change, copied where it can, read where there is a file.
+
+mod aligned;
+mod file;
+#[cfg(feature = "mmap")]
+mod map;
+mod memory;
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_buffer::Buffer;
+
+pub use aligned::AlignedBuf;
+pub use file::LocalFile;
+pub use memory::Memory;
+
+use crate::error::{Error, ErrorKind, Result, ZipProblem};
+
+/// Bytes that an array or an archive is read from. Cheap to clone.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Source {
+    /// Bytes in memory, which arrays may share.
+    Memory(Memory),
+    /// A local file, read at positions; each member goes straight into a buffer of its own.
+    File(Arc<LocalFile>),
+}
+
+impl Source {
+    /// Opens a local file that is to be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self::File(Arc::new(LocalFile::open(path.as_ref())?)))
+    }
+
+    /// Maps a local file, so that arrays share its pages. See [`Memory::map`] for what can go wrong.
+    #[cfg(feature = "mmap")]
+    pub fn map(path: impl AsRef<Path>) -> Result<Self> {
+        Memory::map(path.as_ref()).map(Self::Memory)
+    }
+
+    /// Returns how many bytes there are.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Memory(memory) => to_u64(memory.bytes().len()),
+            Self::File(file) => file.len(),
+        }
+    }
+
+    /// True if there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns a small range that is to be parsed: borrowed from memory that cannot change, otherwise a
+    /// private copy, so that what is validated is what is used.
+    pub(crate) fn peek(&self, range: Range<u64>) -> Result<Cow<'_, [u8]>> {
+        match self {
+            Self::Memory(memory) => {
+                let bytes = slice(memory.bytes(), &range)?;
+                Ok(if memory.is_mutable() { Cow::Owned(bytes.to_vec()) } else { Cow::Borrowed(bytes) })
+            }
+            Self::File(file) => {
+                let mut bytes = vec![0; range_len(&range, file.len())?];
+                file.read_exact_at(range.start, &mut bytes)?;
+                Ok(Cow::Owned(bytes))
+            }
+        }
+    }
+}
+
+impl From<Buffer> for Source {
+    fn from(bytes: Buffer) -> Self {
+        Self::Memory(Memory::new(bytes))
+    }
+}
+
+impl From<Memory> for Source {
+    fn from(memory: Memory) -> Self {
+        Self::Memory(memory)
+    }
+}
+
+/// A range of a slice; an error if it does not lie within.
+pub(crate) fn slice<'a>(bytes: &'a [u8], range: &Range<u64>) -> Result<&'a [u8]> {
+    let found = || bytes.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?);
+    found().ok_or_else(|| out_of_bounds(range, to_u64(bytes.len())))
+}
+
+/// The length of a range within `limit` bytes.
+pub(crate) fn range_len(range: &Range<u64>, limit: u64) -> Result<usize> {
+    let len = range.end.checked_sub(range.start).filter(|_| range.end <= limit);
+    len.and_then(|len| usize::try_from(len).ok()).ok_or_else(|| out_of_bounds(range, limit))
+}
+
+#[cold]
+fn out_of_bounds(range: &Range<u64>, limit: u64) -> Error {
+    let (start, len) = (range.start, range.end.saturating_sub(range.start));
+    Error::new(ErrorKind::Zip(ZipProblem::OutOfBounds { part: "range", start, len, limit }))
+}
+
+pub(crate) fn to_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}

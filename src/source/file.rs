@@ -1,0 +1,177 @@
+//! A local file that is read at positions, straight into the buffers of arrays.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use crc32fast::Hasher;
+
+use super::to_u64;
+use crate::checksum::combine_crc32;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::limits::BLOCK_LEN;
+
+/// One thread reads this much in the time that it takes to start another one a few times over.
+const MIN_PER_THREAD: usize = 2 << 20;
+
+/// An open file with its length, which is taken once: a file that shrinks later gives an error.
+#[derive(Debug)]
+pub struct LocalFile {
+    file: File,
+    path: PathBuf,
+    len: u64,
+}
+
+impl LocalFile {
+    /// Opens a file.
+    pub fn open(path: &Path) -> Result<Self> {
+        let open = || {
+            let file = File::open(path)?;
+            let metadata = file.metadata()?;
+            if metadata.is_dir() {
+                return Err(io::Error::from(io::ErrorKind::IsADirectory));
+            }
+            Ok(Self { file, path: path.to_owned(), len: metadata.len() })
+        };
+        open().map_err(|error: io::Error| Error::from(error).in_path(path))
+    }
+
+    /// Returns the path as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the length that the file had when it was opened.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// True if the file was empty when it was opened.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Reads exactly as many bytes as the buffer has, from a position on.
+    pub fn read_exact_at(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        let wanted = buffer.len();
+        let mut done = 0;
+        while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match read_at(&self.file, rest, position.saturating_add(to_u64(done))) {
+                Ok(0) => {
+                    let text = format!(
+                        "file ends at byte {} while {wanted} bytes were read at byte {position}",
+                        position.saturating_add(to_u64(done))
+                    );
+                    return Err(Error::from(io::Error::new(io::ErrorKind::UnexpectedEof, text)));
+                }
+                Ok(read) => done = done.saturating_add(read),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::from(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills a buffer from a position on and returns the CRC-32 of what was read if `verify` asks for it,
+    /// block by block, so that each byte is in the cache when it is checked.
+    pub(crate) fn read_with_crc32(
+        &self,
+        position: u64,
+        buffer: &mut [u8],
+        verify: bool,
+        threads: usize,
+        interrupt: &Interrupt,
+    ) -> Result<u32> {
+        let threads = threads.min(buffer.len().checked_div(MIN_PER_THREAD).unwrap_or(1)).max(1);
+        // Shares are whole blocks, so that huge pages are not shared between threads more than once.
+        let share = buffer.len().div_ceil(threads).next_multiple_of(BLOCK_LEN).max(1);
+        if share >= buffer.len() {
+            return self.read_blocks(position, buffer, verify, interrupt);
+        }
+        thread::scope(|scope| {
+            let mut position = position;
+            let (first, others) = buffer.split_at_mut(share);
+            let first_position = position;
+            let others: Vec<_> = others
+                .chunks_mut(share)
+                .map(|chunk| {
+                    position = position.saturating_add(to_u64(share));
+                    let len = to_u64(chunk.len());
+                    (len, scope.spawn(move || self.read_blocks(position, chunk, verify, interrupt)))
+                })
+                .collect();
+            let mut checksum = self.read_blocks(first_position, first, verify, interrupt)?;
+            for (len, other) in others {
+                match other.join() {
+                    Ok(next) => checksum = combine_crc32(checksum, next?, len),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok(checksum)
+        })
+    }
+
+    fn read_blocks(&self, start: u64, buffer: &mut [u8], verify: bool, interrupt: &Interrupt) -> Result<u32> {
+        let mut hasher = Hasher::new();
+        let mut position = start;
+        for block in buffer.chunks_mut(BLOCK_LEN) {
+            interrupt.check()?;
+            self.read_exact_at(position, block)?;
+            if verify {
+                hasher.update(block);
+            }
+            position = position.saturating_add(to_u64(block.len()));
+        }
+        Ok(hasher.finalize())
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, position)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, position)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn threads_and_blocks_do_not_show() {
+        let bytes: Vec<u8> = (0_u32..5 << 20).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&bytes).unwrap();
+        let file = LocalFile::open(file.path()).unwrap();
+        for range in [0..0, 5..6, 0..BLOCK_LEN + 7, 11..bytes.len()] {
+            let expected = &bytes[range.clone()];
+            for threads in [1, 2, 5] {
+                let mut buffer = vec![0; range.len()];
+                let position = to_u64(range.start);
+                let crc32 = file.read_with_crc32(position, &mut buffer, true, threads, &Interrupt::default());
+                assert_eq!(crc32.unwrap(), crc32fast::hash(expected));
+                assert!(buffer == expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_ends_too_soon() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&[7; 100]).unwrap();
+        let file = LocalFile::open(file.path()).unwrap();
+        assert_eq!(
+            file.read_exact_at(90, &mut [0; 20]).unwrap_err().to_string(),
+            "file ends at byte 100 while 20 bytes were read at byte 90"
+        );
+        let error = LocalFile::open(Path::new("no/such/file")).unwrap_err();
+        assert!(error.is_io() && error.to_string().starts_with("no/such/file: "), "{error}");
+    }
+}
