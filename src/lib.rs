@@ -1,13 +1,49 @@
-//! NumPy's NPY and NPZ files as Apache Arrow arrays.
+//! NumPy's NPY and NPZ files as Apache Arrow arrays, sharing memory wherever that is possible.
+//!
+//! ```no_run
+//! use npzarrow::NpzArchive;
+//! use npzarrow::npz::ReadOptions;
+//!
+//! let archive = NpzArchive::open("train-0003.npz")?;
+//! let batch = archive.record_batch(&ReadOptions::default())?;
+//! println!("{} rows of {}", batch.num_rows(), batch.schema());
+//! # Ok::<(), npzarrow::Error>(())
+//! ```
+//!
+//! Data flows one way through the modules, and each may use only those before it:
+//!
+//! ```text
+//! error limits checksum ─► npy ──┐
+//!                       ─► zip ──┼───────────► npz
+//!                          source ─► array ────┘
+//!                          arrow ──────┘
+//! ```
+//!
+//! * [`npy`] turns bytes into a header and the range of a payload,
+//! * [`zip`] turns bytes into a validated list of members,
+//! * [`source`] says where bytes come from,
+//! * [`arrow`] turns a header and a buffer into an Arrow array, and has the table of types,
+//! * [`NpyArray`] is one array, [`NpzArchive`] many.
+//!
+//! The crate does without `unsafe` but for mapping files and for the call into libdeflate.
+//!
+//! # Features
+//!
+//! * `mmap` (default): map files instead of reading them, and back large buffers with huge pages on Linux.
 
+mod array;
+pub mod arrow;
 pub mod checksum;
 pub mod error;
 mod interrupt;
 pub mod limits;
 pub mod npy;
+pub mod npz;
 mod parallel;
 pub mod source;
 pub mod zip;
-pub use interrupt::Interrupt;
 
+pub use array::{Column, NpyArray, OwnedPayload, Payload};
 pub use error::{Error, ErrorKind, Result};
+pub use interrupt::Interrupt;
+pub use npz::NpzArchive;

@@ -39,7 +39,8 @@ pub const HUGE_PAGE_MIN: usize = 4 << 20;
 /// libdeflate works in one call; at its usual 700 MB/s this much takes less than half a second.
 pub const STREAM_INFLATE_MIN: u64 = 256 << 20;
 
-/// Work on fewer bytes than this is done on the calling thread: starting a thread costs 20 to 50 µs.
+/// Work on fewer bytes than this is done on the calling thread: starting a thread costs 20 to 50 µs, in which
+/// a quarter of this can be read from a cached file.
 pub const PARALLEL_MIN: u64 = 1 << 20;
 
 /// What is read, checked or copied at a time, so that each pass finds the bytes in the cache.

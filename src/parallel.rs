@@ -11,7 +11,7 @@ pub(crate) fn default_threads() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Runs a job for each cost (in bytes of memory traffic, roughly) and returns the results in order. The
+/// Runs a job for each cost (in bytes of a cached file that are read in the same time) and returns the results in order. The
 /// costliest begin first; this thread takes part. Little work is done on this thread alone.
 pub(crate) fn map<T: Send>(costs: &[u64], threads: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let total: u64 = costs.iter().fold(0, |sum, &cost| sum.saturating_add(cost));

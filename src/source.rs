@@ -58,6 +58,22 @@ impl Source {
         self.len() == 0
     }
 
+    /// Returns the file that the bytes are from, if it is known.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Memory(memory) => memory.path(),
+            Self::File(file) => Some(file.path()),
+        }
+    }
+
+    /// Adds the path to an error, if it is known.
+    pub(crate) fn name_in(&self, error: Error) -> Error {
+        match self.path() {
+            Some(path) => error.in_path(path),
+            None => error,
+        }
+    }
+
     /// Returns a small range that is to be parsed: borrowed from memory that cannot change, otherwise a
     /// private copy, so that what is validated is what is used.
     pub(crate) fn peek(&self, range: Range<u64>) -> Result<Cow<'_, [u8]>> {
@@ -67,7 +83,11 @@ impl Source {
                 Ok(if memory.is_mutable() { Cow::Owned(bytes.to_vec()) } else { Cow::Borrowed(bytes) })
             }
             Self::File(file) => {
-                let mut bytes = vec![0; range_len(&range, file.len())?];
+                let len = range_len(&range, file.len())?;
+                let mut bytes = Vec::new();
+                let reserved = bytes.try_reserve_exact(len);
+                reserved.map_err(|_| Error::new(ErrorKind::Allocation { len: to_u64(len) }))?;
+                bytes.resize(len, 0);
                 file.read_exact_at(range.start, &mut bytes)?;
                 Ok(Cow::Owned(bytes))
             }

@@ -1,1 +1,36 @@
-//! x
+//! The Python package `npzarrow`: a shell over the public API of the crate of that name.
+//!
+//! Each function extracts its arguments, does its work detached from the interpreter where there is more
+//! than a little of it, and wraps the result. The formats are known to the crate alone.
+
+mod batch;
+mod capsule;
+mod dtype;
+mod error;
+mod input;
+mod interrupt;
+mod ndarray;
+mod npy;
+mod npz;
+mod options;
+mod owner;
+mod schema;
+mod stream;
+mod views;
+
+use pyo3::prelude::*;
+
+/// The compiled part of npzarrow.
+#[pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use super::batch::{NpzBatch, read_npz};
+    #[pymodule_export]
+    use super::npy::{NpyArray, load_npy, read_npy};
+    #[pymodule_export]
+    use super::npz::{NpzFile, load_npz};
+    #[pymodule_export]
+    use super::schema::Schema;
+    #[pymodule_export]
+    use super::views::{NpzItems, NpzIterator, NpzValues};
+}

@@ -26,6 +26,6 @@ impl Memory {
             unsafe { Mmap::map(&file) }
         };
         let map = map().map_err(|error| Error::from(error).in_path(path))?;
-        Ok(Self::new(Buffer::from(Bytes::from_owner(map))))
+        Ok(Self::new(Buffer::from(Bytes::from_owner(map))).with_path(path))
     }
 }

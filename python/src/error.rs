@@ -1,0 +1,60 @@
+//! Errors of the crate as Python exceptions; the classes are defined in `npzarrow._errors`.
+
+use npzarrow::{Error, ErrorKind};
+use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyOSError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// Turns an error into the exception that a Python user expects.
+pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
+    let text = error.to_string();
+    let class = match error.kind() {
+        ErrorKind::Io(cause) => {
+            let path = error.location().path.as_deref();
+            return match (cause.raw_os_error(), path) {
+                // With these arguments OSError becomes FileNotFoundError, PermissionError and so on.
+                (Some(code), Some(path)) => PyOSError::new_err((code, strerror(cause), path.to_owned())),
+                (Some(code), None) => PyOSError::new_err((code, strerror(cause))),
+                (None, _) => PyOSError::new_err(text),
+            };
+        }
+        ErrorKind::Interrupted => return PyKeyboardInterrupt::new_err(()),
+        ErrorKind::EntryNotFound { name } => {
+            return PyKeyError::new_err(format!("{name} is not a file in the archive"));
+        }
+        ErrorKind::UnsupportedDtype { .. } | ErrorKind::ObjectDtype { .. } => "UnsupportedDtypeError",
+        ErrorKind::LimitExceeded { .. } | ErrorKind::HeaderTooLarge { .. } | ErrorKind::Allocation { .. } => {
+            "LimitError"
+        }
+        ErrorKind::ChecksumMismatch { .. } => "ChecksumError",
+        _ if error.is_malformed() || error.is_unsupported() => "FormatError",
+        _ => "NpzarrowError",
+    };
+    exception(py, class, text).unwrap_or_else(|error| error)
+}
+
+/// The system's words for an error, without the number that Rust appends.
+fn strerror(cause: &std::io::Error) -> String {
+    let text = cause.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// Makes an exception of `npzarrow._errors`.
+fn exception(py: Python<'_>, class: &str, text: String) -> PyResult<PyErr> {
+    static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let errors = ERRORS.get_or_try_init(py, || PyModule::import(py, "npzarrow._errors").map(Bound::unbind))?;
+    let instance = errors.bind(py).getattr(class)?.call1((text,))?;
+    Ok(PyErr::from_value(instance))
+}
+
+/// `?` for results of the crate.
+pub(crate) trait ToPy<T> {
+    /// Turns the error into an exception.
+    fn or_raise(self, py: Python<'_>) -> PyResult<T>;
+}
+
+impl<T> ToPy<T> for Result<T, Error> {
+    fn or_raise(self, py: Python<'_>) -> PyResult<T> {
+        self.map_err(|error| to_py(py, &error))
+    }
+}

@@ -1,0 +1,87 @@
+//! What Python users pass as a source: bytes-like objects, paths, and binary files.
+
+use std::path::PathBuf;
+
+use npzarrow::source::Source;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::error::ToPy;
+use crate::owner::{MemoryOwner, Owner, has_buffer};
+
+/// A source, sorted out.
+pub(crate) enum Input<'py> {
+    /// Memory of the object.
+    Buffer(Bound<'py, PyAny>),
+    /// A path.
+    Path(PathBuf),
+    /// An object with `read`.
+    File(Bound<'py, PyAny>),
+}
+
+impl<'py> Input<'py> {
+    /// Sorts a source out: `bytes`, then `str` and `os.PathLike`, then anything with a buffer, then anything
+    /// with `read`.
+    pub(crate) fn of(source: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = source.py();
+        if source.is_instance_of::<PyBytes>() {
+            return Ok(Self::Buffer(source.clone()));
+        }
+        if source.is_instance_of::<PyString>() || source.hasattr(intern!(py, "__fspath__"))? {
+            let path: PathBuf = source.extract()?;
+            return match path.to_str().and_then(|path| path.split_once("://")) {
+                Some((scheme, _)) if !path.exists() => {
+                    Err(PyValueError::new_err(format!("{}: {scheme} URLs cannot be opened here", path.display())))
+                }
+                _ => Ok(Self::Path(path)),
+            };
+        }
+        if has_buffer(source) {
+            return Ok(Self::Buffer(source.clone()));
+        }
+        if source.hasattr(intern!(py, "read"))? {
+            return Ok(Self::File(source.clone()));
+        }
+        let found = source.get_type().name()?;
+        Err(PyTypeError::new_err(format!(
+            "source must be a bytes-like object, a path, or a binary file, not {found}"
+        )))
+    }
+
+    /// Opens the source for an archive; a file is read to its end, a path is opened or mapped.
+    pub(crate) fn open(self, py: Python<'py>, mmap: bool) -> PyResult<(Option<Owner>, Source)> {
+        match self {
+            Self::Buffer(object) => {
+                let (owner, memory) = Owner::of(&object)?;
+                Ok((Some(owner), Source::from(memory)))
+            }
+            Self::Path(path) if mmap => {
+                let source = py.detach(|| Source::map(&path)).or_raise(py)?;
+                let owner = match &source {
+                    Source::Memory(memory) => {
+                        Some(Owner::Memory(Py::new(py, MemoryOwner { memory: memory.clone() })?))
+                    }
+                    _ => None,
+                };
+                Ok((owner, source))
+            }
+            Self::Path(path) => Ok((None, py.detach(|| Source::open(&path)).or_raise(py)?)),
+            Self::File(file) => {
+                let content = file.call_method0(intern!(py, "read"))?;
+                if !has_buffer(&content) {
+                    return Err(not_binary(&content));
+                }
+                let (owner, memory) = Owner::of(&content)?;
+                Ok((Some(owner), Source::from(memory)))
+            }
+        }
+    }
+}
+
+/// The error for a file that was opened in text mode.
+pub(crate) fn not_binary(content: &Bound<'_, PyAny>) -> PyErr {
+    let found = content.get_type().name().map_or_else(|_| String::new(), |name| name.to_string());
+    PyTypeError::new_err(format!("read() gave {found} instead of bytes; open the file in binary mode"))
+}

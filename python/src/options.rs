@@ -1,0 +1,86 @@
+//! Keyword arguments in the crate's terms.
+
+use std::num::NonZero;
+
+use npzarrow::arrow::{ArrowOptions, CopyMode, RowLayout, TensorLayout};
+use npzarrow::limits::DEFAULT_MAX_UNCOMPRESSED;
+use npzarrow::npz::{OpenOptions, Unsupported};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+/// What an array may become; see `read_npz` for the words.
+pub(crate) struct ArrowArguments<'a> {
+    pub(crate) copy: Option<bool>,
+    pub(crate) rows: &'a str,
+    pub(crate) tensor: &'a str,
+    pub(crate) bool8: bool,
+    pub(crate) string_view: bool,
+}
+
+impl ArrowArguments<'_> {
+    pub(crate) fn options(&self) -> PyResult<ArrowOptions> {
+        let copy = match self.copy {
+            None => CopyMode::Auto,
+            Some(false) => CopyMode::Never,
+            Some(true) => CopyMode::Always,
+        };
+        let rows = choose("rows", self.rows, [("axis0", RowLayout::Axis0), ("archive", RowLayout::Archive)])?;
+        let tensors = [
+            ("fixed_shape", TensorLayout::FixedShape),
+            ("nested", TensorLayout::Nested),
+            ("flat", TensorLayout::Flat),
+        ];
+        let tensor = choose("tensor", self.tensor, tensors)?;
+        Ok(ArrowOptions::default()
+            .with_copy(copy)
+            .with_rows(rows)
+            .with_tensor(tensor)
+            .with_bool8(self.bool8)
+            .with_string_view(self.string_view))
+    }
+}
+
+/// What happens to members whose dtype Arrow cannot hold.
+pub(crate) fn unsupported(word: &str) -> PyResult<Unsupported> {
+    choose("unsupported", word, [("raise", Unsupported::Raise), ("skip", Unsupported::Skip)])
+}
+
+/// How an archive is opened.
+pub(crate) fn open_options(
+    max_uncompressed_bytes: Option<&Bound<'_, PyAny>>,
+    verify: bool,
+    threads: Option<usize>,
+) -> PyResult<OpenOptions> {
+    if threads == Some(0) {
+        return Err(PyValueError::new_err("threads must be at least 1"));
+    }
+    let max_uncompressed = match max_uncompressed_bytes {
+        None => DEFAULT_MAX_UNCOMPRESSED,
+        Some(limit) if limit.lt(0)? => {
+            return Err(PyValueError::new_err("max_uncompressed_bytes must be non-negative"));
+        }
+        Some(limit) => match limit.extract::<u64>() {
+            Ok(limit) => limit,
+            Err(error) if error.is_instance_of::<PyTypeError>(limit.py()) => return Err(error),
+            // Larger than any file.
+            Err(_) => u64::MAX,
+        },
+    };
+    Ok(OpenOptions::default()
+        .with_max_uncompressed(max_uncompressed)
+        .with_verify(verify)
+        .with_threads(threads.unwrap_or_else(default_threads)))
+}
+
+/// One thread per core that this process may use.
+pub(crate) fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Finds a word among those that an argument takes.
+fn choose<T: Copy, const N: usize>(argument: &str, word: &str, choices: [(&str, T); N]) -> PyResult<T> {
+    choices.iter().find(|(known, _)| *known == word).map(|(_, value)| *value).ok_or_else(|| {
+        let known = choices.map(|(known, _)| format!("{known:?}")).join(", ");
+        PyValueError::new_err(format!("{argument} must be one of {known}, not {word:?}"))
+    })
+}

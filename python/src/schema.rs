@@ -1,0 +1,73 @@
+//! An Arrow schema for Python.
+
+use std::sync::Arc;
+
+use arrow_schema::{Field, FieldRef, SchemaRef};
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+
+use crate::capsule;
+
+/// Names and types of columns: anything that takes Arrow schemas takes it, such as `pyarrow.schema`.
+#[pyclass(frozen, module = "npzarrow")]
+pub(crate) struct Schema(Content);
+
+enum Content {
+    Schema(SchemaRef),
+    Field(FieldRef),
+}
+
+impl Schema {
+    pub(crate) fn new(schema: SchemaRef) -> Self {
+        Self(Content::Schema(schema))
+    }
+
+    pub(crate) fn of_field(field: &FieldRef) -> Self {
+        Self(Content::Field(Arc::clone(field)))
+    }
+
+    fn fields(&self) -> &[FieldRef] {
+        match &self.0 {
+            Content::Schema(schema) => schema.fields(),
+            Content::Field(field) => std::slice::from_ref(field),
+        }
+    }
+}
+
+#[pymethods]
+impl Schema {
+    /// The names of the columns.
+    #[getter]
+    fn names(&self) -> Vec<&str> {
+        self.fields().iter().map(|field| field.name().as_str()).collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.fields().len()
+    }
+
+    pub(crate) fn __repr__(&self) -> String {
+        self.fields().iter().map(|field| line(field)).collect::<Vec<_>>().join("\n")
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        match &self.0 {
+            Content::Schema(schema) => capsule::schema(py, schema),
+            Content::Field(field) => capsule::field(py, field),
+        }
+    }
+}
+
+/// A field on one line: `x: FixedSizeList(6 x Float32), arrow.fixed_shape_tensor {"shape":[2,3]}`.
+fn line(field: &Field) -> String {
+    let mut line = format!("{}: {}", field.name(), field.data_type());
+    if let Some(extension) = field.metadata().get("ARROW:extension:name") {
+        line.push_str(", ");
+        line.push_str(extension);
+        if let Some(metadata) = field.metadata().get("ARROW:extension:metadata").filter(|text| !text.is_empty()) {
+            line.push(' ');
+            line.push_str(metadata);
+        }
+    }
+    line
+}
