@@ -188,7 +188,7 @@ impl Column {
     /// nothing.
     #[must_use]
     pub fn with_nested_tensors(&self) -> Self {
-        let (array, field) = nest_tensors(&self.array, &self.field);
+        let (array, field) = nest_tensors(ArrayRef::clone(&self.array), FieldRef::clone(&self.field));
         Self { array, field, transfer: self.transfer.clone(), first_axis: self.first_axis }
     }
 

@@ -9,7 +9,7 @@ use arrow_schema::{Field, Schema};
 use super::archive::NpzArchive;
 use super::options::{ReadOptions, Unsupported};
 use crate::array::Column;
-use crate::arrow::{self, RowLayout};
+use crate::arrow::{self, CopyMode, CopyReason, RowLayout, Transfer};
 use crate::error::{Error, ErrorKind, Result};
 
 impl NpzArchive {
@@ -57,10 +57,9 @@ impl NpzArchive {
             }
         }
         let rows = self.agree_on_rows(&lengths)?;
-        for (column, (_, length)) in columns.iter_mut().zip(&lengths) {
+        for (column, (index, length)) in columns.iter_mut().zip(&lengths) {
             if length.is_none() && rows != 1 {
-                column.array = arrow::repeat(&column.array, rows)?;
-                column.transfer = arrow::Transfer::Copied(arrow::CopyReason::Repeated);
+                repeat(column, rows, options).map_err(|error| self.locate_error(error, Some(*index)))?;
             }
         }
         Ok((columns, rows))
@@ -120,6 +119,17 @@ impl NpzArchive {
         let kind = ErrorKind::RowCountMismatch { members: members.collect() };
         Err(self.locate_error(Error::new(kind), None))
     }
+}
+
+/// Repeats a value without axes for every row.
+fn repeat(column: &mut Column, rows: usize, options: &ReadOptions) -> Result<()> {
+    let reason = "one value is repeated for every row";
+    if options.arrow.copy == CopyMode::Never {
+        return Err(Error::new(ErrorKind::CopyRequired { reason: reason.to_owned() }));
+    }
+    column.array = arrow::repeat(&column.array, rows)?;
+    column.transfer = Transfer::Copied(CopyReason::Converted(reason));
+    Ok(())
 }
 
 fn skippable(error: &Error, options: &ReadOptions) -> bool {

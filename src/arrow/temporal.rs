@@ -1,0 +1,326 @@
+//! Dates, times and durations: what fits shares its memory, all else is scaled with overflow checked.
+//!
+//! | NumPy | Arrow |
+//! |---|---|
+//! | `M8[s]` `M8[ms]` `M8[us]` `M8[ns]` | Timestamp of that unit |
+//! | `M8[h]` `M8[m]` | Timestamp in seconds |
+//! | `M8[D]` `M8[W]` `M8[M]` `M8[Y]` | Date32 |
+//! | `m8[s]` `m8[ms]` `m8[us]` `m8[ns]` | Duration of that unit |
+//! | `m8[W]` `m8[D]` `m8[h]` `m8[m]` | Duration in seconds |
+//! | `m8[M]` `m8[Y]` | Int64 of months; polars does not import Interval(YearMonth) |
+
+use std::sync::Arc;
+
+use arrow_array::PrimitiveArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType,
+    DurationSecondType, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
+};
+use arrow_array::{ArrayRef, Date32Array, Int64Array};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow_schema::{DataType, TimeUnit as ArrowUnit};
+
+use super::memory::{self, to_u64};
+use crate::error::{Error, ErrorKind, Result};
+use crate::npy::{Dtype, TimeUnit, Unit};
+
+/// NumPy's "not a time".
+const NAT: i64 = i64::MIN;
+
+/// How steps become values of the Arrow type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Conversion {
+    pub(super) data_type: DataType,
+    scale: Scale,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scale {
+    /// The same numbers.
+    Same,
+    /// So many times the number.
+    Times(i64),
+    /// So many days each.
+    Days(i64),
+    /// The first day of every so many months.
+    Months(i64),
+}
+
+impl Conversion {
+    /// Decides for `M8` and `m8`; an error for what has no Arrow type.
+    pub(super) fn try_new(dtype: &Dtype, unit: Option<Unit>, is_date: bool) -> Result<Self> {
+        let unsupported = |reason| Error::new(ErrorKind::UnsupportedDtype { descr: dtype.quoted(), reason });
+        let Some(Unit { multiple, unit }) = unit else {
+            return Err(unsupported("has no unit, so its values mean nothing"));
+        };
+        let multiple = i64::from(multiple);
+        let times = |factor: i64| match multiple.saturating_mul(factor) {
+            1 => Scale::Same,
+            factor => Scale::Times(factor),
+        };
+        let (unit, scale) = match unit {
+            TimeUnit::Nanosecond => (ArrowUnit::Nanosecond, times(1)),
+            TimeUnit::Microsecond => (ArrowUnit::Microsecond, times(1)),
+            TimeUnit::Millisecond => (ArrowUnit::Millisecond, times(1)),
+            TimeUnit::Second => (ArrowUnit::Second, times(1)),
+            TimeUnit::Minute => (ArrowUnit::Second, times(60)),
+            TimeUnit::Hour => (ArrowUnit::Second, times(3600)),
+            TimeUnit::Day | TimeUnit::Week | TimeUnit::Month | TimeUnit::Year => {
+                let is_week = unit == TimeUnit::Week;
+                let (data_type, scale) = match unit {
+                    TimeUnit::Day | TimeUnit::Week if is_date => {
+                        (DataType::Date32, Scale::Days(multiple * if is_week { 7 } else { 1 }))
+                    }
+                    TimeUnit::Day | TimeUnit::Week => (
+                        DataType::Duration(ArrowUnit::Second),
+                        times(if is_week { 7 * 86_400 } else { 86_400 }),
+                    ),
+                    _ => {
+                        let months = multiple * if unit == TimeUnit::Year { 12 } else { 1 };
+                        if is_date {
+                            (DataType::Date32, Scale::Months(months))
+                        } else {
+                            (DataType::Int64, if months == 1 { Scale::Same } else { Scale::Times(months) })
+                        }
+                    }
+                };
+                return Ok(Self { data_type, scale });
+            }
+            TimeUnit::Picosecond | TimeUnit::Femtosecond | TimeUnit::Attosecond => {
+                return Err(unsupported("is finer than Arrow's nanoseconds"));
+            }
+        };
+        let data_type = if is_date { DataType::Timestamp(unit, None) } else { DataType::Duration(unit) };
+        Ok(Self { data_type, scale })
+    }
+
+    /// True if the values are NumPy's own.
+    pub(super) fn is_shared(&self) -> bool {
+        self.scale == Scale::Same
+    }
+
+    /// True if the type leaves open which dtype it was.
+    pub(super) fn loses_unit(&self) -> bool {
+        !matches!(self.scale, Scale::Same | Scale::Days(1)) || self.data_type == DataType::Int64
+    }
+
+    /// Says what is done to values that cannot be shared.
+    pub(super) fn reason(&self) -> &'static str {
+        match self.scale {
+            Scale::Same => "the values are shared",
+            Scale::Times(_) => "the steps are scaled to a unit that Arrow has",
+            Scale::Days(_) | Scale::Months(_) => "Arrow counts dates in days of 32 bits",
+        }
+    }
+
+    /// Makes the array from steps of the machine's byte order; NaT becomes null.
+    pub(super) fn array(&self, bytes: &Buffer) -> Result<ArrayRef> {
+        let steps = memory::numbers::<i64>(bytes)?;
+        match self.scale {
+            Scale::Same => self.wide(steps.clone(), nulls(&steps)),
+            Scale::Times(factor) => {
+                let limit = i64::MAX.checked_div(factor).unwrap_or(0);
+                let scaled = scaled::<8>(&steps, |step| {
+                    (step.wrapping_mul(factor).to_ne_bytes(), (-limit..=limit).contains(&step))
+                })?;
+                self.wide(memory::numbers(&scaled)?, nulls(&steps))
+            }
+            Scale::Days(factor) => dates(&steps, |step| {
+                let limit = i64::from(i32::MAX).checked_div(factor).unwrap_or(0);
+                let days = low_half(step.wrapping_mul(factor));
+                (days, if factor == 1 { i64::from(days) == step } else { (-limit..=limit).contains(&step) })
+            }),
+            Scale::Months(factor) => dates(&steps, |step| {
+                let days = step.checked_mul(factor).and_then(first_day);
+                (days.unwrap_or(0), days.is_some())
+            }),
+        }
+    }
+
+    fn wide(&self, values: ScalarBuffer<i64>, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+        match self.data_type {
+            DataType::Timestamp(ArrowUnit::Second, _) => primitive::<TimestampSecondType>(values, nulls),
+            DataType::Timestamp(ArrowUnit::Millisecond, _) => {
+                primitive::<TimestampMillisecondType>(values, nulls)
+            }
+            DataType::Timestamp(ArrowUnit::Microsecond, _) => {
+                primitive::<TimestampMicrosecondType>(values, nulls)
+            }
+            DataType::Timestamp(ArrowUnit::Nanosecond, _) => {
+                primitive::<TimestampNanosecondType>(values, nulls)
+            }
+            DataType::Duration(ArrowUnit::Second) => primitive::<DurationSecondType>(values, nulls),
+            DataType::Duration(ArrowUnit::Millisecond) => primitive::<DurationMillisecondType>(values, nulls),
+            DataType::Duration(ArrowUnit::Microsecond) => primitive::<DurationMicrosecondType>(values, nulls),
+            DataType::Duration(ArrowUnit::Nanosecond) => primitive::<DurationNanosecondType>(values, nulls),
+            _ => Ok(Arc::new(Int64Array::try_new(values, nulls)?)),
+        }
+    }
+}
+
+fn primitive<T: ArrowPrimitiveType<Native = i64>>(
+    values: ScalarBuffer<i64>,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    Ok(Arc::new(PrimitiveArray::<T>::try_new(values, nulls)?))
+}
+
+fn dates(steps: &ScalarBuffer<i64>, convert: impl Fn(i64) -> (i32, bool)) -> Result<ArrayRef> {
+    let days = scaled::<4>(steps, |step| {
+        let (days, fits) = convert(step);
+        (days.to_ne_bytes(), fits)
+    })?;
+    Ok(Arc::new(Date32Array::try_new(memory::numbers(&days)?, nulls(steps))?))
+}
+
+/// Converts every step; fails with the first that does not fit and is no NaT. The loop has no branch.
+fn scaled<const WIDTH: usize>(steps: &[i64], convert: impl Fn(i64) -> ([u8; WIDTH], bool)) -> Result<Buffer> {
+    memory::fill(steps.len() * WIDTH, |out| {
+        let mut all_fit = true;
+        for (out, &step) in out.as_chunks_mut::<WIDTH>().0.iter_mut().zip(steps) {
+            let (value, fits) = convert(step);
+            all_fit &= fits | (step == NAT);
+            *out = value;
+        }
+        if all_fit {
+            return Ok(());
+        }
+        let index = steps.iter().position(|&step| step != NAT && !convert(step).1).unwrap_or(0);
+        let reason = "does not fit the Arrow type of the column";
+        Err(Error::new(ErrorKind::Value { index: to_u64(index), reason }))
+    })
+}
+
+/// Marks NaT as null; none, and no bitmap, if there is no NaT.
+fn nulls(steps: &[i64]) -> Option<NullBuffer> {
+    // Whole blocks without a branch inside, so that the search for the usual case runs at memory speed.
+    let has_nat =
+        steps.chunks(1024).any(|block| block.iter().fold(false, |found, &step| found | (step == NAT)));
+    has_nat.then(|| {
+        let mut steps = steps.iter();
+        let len = steps.len();
+        NullBuffer::new(BooleanBuffer::collect_bool(len, |_| steps.next().is_some_and(|&step| step != NAT)))
+    })
+}
+
+/// Returns the lower 32 bits.
+fn low_half(value: i64) -> i32 {
+    let [a, b, c, d, ..] = value.to_le_bytes();
+    i32::from_le_bytes([a, b, c, d])
+}
+
+/// Returns the days from 1970-01-01 to the first of the month, counted from January 1970, in the Gregorian
+/// calendar of all years.
+fn first_day(month: i64) -> Option<i32> {
+    // Years that begin in March have their leap day at the end.
+    let march_based = month.checked_sub(2)?;
+    let (year, month) = (march_based.div_euclid(12).checked_add(1970)?, march_based.rem_euclid(12));
+    let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_era = year * 365 + year / 4 - year / 100 + (153 * month + 2) / 5;
+    i32::try_from(era.checked_mul(146_097)?.checked_add(day_of_era)?.checked_sub(719_468)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Date32Type;
+
+    use super::*;
+
+    fn convert(type_str: &str, steps: &[i64]) -> Result<ArrayRef> {
+        let dtype = Dtype::from_type_str(type_str).unwrap();
+        let conversion = match dtype {
+            Dtype::Datetime(unit, _) => Conversion::try_new(&dtype, unit, true)?,
+            Dtype::Timedelta(unit, _) => Conversion::try_new(&dtype, unit, false)?,
+            _ => panic!("{type_str}"),
+        };
+        let bytes: Vec<u8> = steps.iter().flat_map(|step| step.to_ne_bytes()).collect();
+        let array = conversion.array(&memory::copied(&bytes)?)?;
+        array.to_data().validate_full().unwrap();
+        assert_eq!(array.data_type(), &conversion.data_type);
+        Ok(array)
+    }
+
+    fn longs(array: &ArrayRef) -> Vec<i64> {
+        let data = array.to_data();
+        data.buffers()[0].typed_data::<i64>().to_vec()
+    }
+
+    #[test]
+    fn scaled_to_seconds_and_units() {
+        for (type_str, data_type, factor) in [
+            ("<M8[s]", DataType::Timestamp(ArrowUnit::Second, None), 1),
+            ("<M8[25us]", DataType::Timestamp(ArrowUnit::Microsecond, None), 25),
+            ("<M8[m]", DataType::Timestamp(ArrowUnit::Second, None), 60),
+            ("<M8[6h]", DataType::Timestamp(ArrowUnit::Second, None), 21_600),
+            ("<m8[10ms]", DataType::Duration(ArrowUnit::Millisecond), 10),
+            ("<m8[ns]", DataType::Duration(ArrowUnit::Nanosecond), 1),
+            ("<m8[h]", DataType::Duration(ArrowUnit::Second), 3600),
+            ("<m8[D]", DataType::Duration(ArrowUnit::Second), 86_400),
+            ("<m8[2W]", DataType::Duration(ArrowUnit::Second), 2 * 7 * 86_400),
+            ("<m8[M]", DataType::Int64, 1),
+            ("<m8[Y]", DataType::Int64, 12),
+        ] {
+            let array = convert(type_str, &[0, 1, -3, 100]).unwrap();
+            assert_eq!(array.data_type(), &data_type, "{type_str}");
+            assert_eq!(longs(&array), [0, factor, -3 * factor, 100 * factor]);
+            let with_nat = convert(type_str, &[7, NAT, 9]).unwrap();
+            assert_eq!((with_nat.null_count(), with_nat.is_null(1)), (1, true), "{type_str}");
+            let limit = i64::MAX / factor;
+            convert(type_str, &[limit, -limit]).unwrap();
+            if factor > 1 {
+                let error = convert(type_str, &[1, NAT, limit + 1]).unwrap_err();
+                assert_eq!(error.to_string(), "element 2: does not fit the Arrow type of the column");
+            }
+        }
+    }
+
+    #[test]
+    fn dates_in_days() {
+        let days = |type_str: &str, steps: &[i64]| {
+            convert(type_str, steps).unwrap().as_primitive::<Date32Type>().values().to_vec()
+        };
+        assert_eq!(days("<M8[D]", &[0, -1, 2_147_483_647, -2_147_483_648]), [0, -1, i32::MAX, i32::MIN]);
+        assert_eq!(days("<M8[W]", &[0, 1, -2]), [0, 7, -14]);
+        assert_eq!(days("<M8[3D]", &[0, 1, -2]), [0, 3, -6]);
+        // 1970-02, 1972-03, 1969-12, 2000-03, 0000-01
+        assert_eq!(days("<M8[M]", &[0, 1, 26, -1, 362, -23_640]), [0, 31, 790, -31, 11_017, -719_528]);
+        assert_eq!(days("<M8[Y]", &[0, 1, -1, 54, 10_000]), [0, 365, -365, 19_723, 3_652_425]);
+        assert_eq!(days("<M8[10Y]", &[1]), [3652]);
+        for (type_str, step) in [
+            ("<M8[D]", 2_147_483_648),
+            ("<M8[D]", -2_147_483_649),
+            ("<M8[W]", i64::MAX),
+            ("<M8[W]", 306_783_379),
+            ("<M8[Y]", i64::MAX),
+            ("<M8[Y]", 5_900_000),
+            ("<M8[M]", NAT + 1),
+        ] {
+            assert!(convert(type_str, &[0, step]).is_err(), "{type_str} {step}");
+            assert!(convert(type_str, &[NAT]).unwrap().is_null(0));
+        }
+    }
+
+    #[test]
+    fn no_counterpart() {
+        for (type_str, text) in [
+            ("<M8", r#"dtype "<M8" has no unit, so its values mean nothing"#),
+            ("<m8[ps]", r#"dtype "<m8[ps]" is finer than Arrow's nanoseconds"#),
+            ("<M8[7as]", r#"dtype "<M8[7as]" is finer than Arrow's nanoseconds"#),
+        ] {
+            assert_eq!(convert(type_str, &[]).unwrap_err().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn the_same_numbers_share_memory() {
+        let bytes = memory::copied(&[0; 64]).unwrap();
+        let dtype = Dtype::from_type_str("=M8[ns]").unwrap();
+        let Dtype::Datetime(unit, _) = dtype else { panic!() };
+        let array = Conversion::try_new(&dtype, unit, true).unwrap().array(&bytes).unwrap();
+        assert_eq!(array.to_data().buffers()[0].as_ptr(), bytes.as_ptr());
+        assert!(array.nulls().is_none());
+    }
+}

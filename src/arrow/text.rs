@@ -1,0 +1,158 @@
+//! Text: NumPy's four bytes per code point become UTF-8. Copies.
+
+use std::sync::Arc;
+
+use arrow_array::types::StringViewType;
+use arrow_array::{ArrayRef, StringArray};
+use arrow_buffer::Buffer;
+use arrow_schema::DataType;
+
+use super::binary::{self, Offsets};
+use super::memory::{self, to_u64};
+use crate::error::{Error, ErrorKind, Result};
+
+const MAX_BUFFER_LEN: usize = i32::MAX.unsigned_abs() as usize;
+
+/// Makes `Utf8` or `Utf8View` of elements of `chars` code points in the machine's byte order; NULs at the
+/// end are cut, as NumPy does.
+pub(super) fn array(bytes: &Buffer, chars: usize, count: usize, data_type: &DataType) -> Result<ArrayRef> {
+    if *data_type == DataType::Utf8View {
+        memory::reserve_check(count.saturating_mul(size_of::<usize>()))?;
+        let mut ends = Vec::with_capacity(count);
+        let values = decode(bytes, chars, count, |end| {
+            ends.push(end);
+            Ok(())
+        })?;
+        let items = ends.iter().scan(0, |start, &end| {
+            let start = std::mem::replace(start, end);
+            Some((start, end - start))
+        });
+        return binary::views::<StringViewType>(&values, count, items, MAX_BUFFER_LEN);
+    }
+    let mut offsets = Offsets::try_with_capacity(count)?;
+    let values = decode(bytes, chars, count, |end| offsets.push(end))?;
+    Ok(Arc::new(StringArray::try_new(offsets.finish(), values, None)?))
+}
+
+/// Returns the UTF-8 of all elements, one behind the other; `push` gets the end of each.
+fn decode(
+    bytes: &[u8],
+    chars: usize,
+    count: usize,
+    mut push: impl FnMut(usize) -> Result<()>,
+) -> Result<Buffer> {
+    if chars == 0 {
+        (0..count).try_for_each(|_| push(0))?;
+        return memory::copied(&[]);
+    }
+    let (code_points, _) = bytes.as_chunks::<4>();
+    // Whether there is anything but ASCII decides how much room is needed; asking is cheap.
+    let max_len = if is_ascii(code_points) { 1 } else { 4 };
+    binary::compacted(code_points.len() * max_len, |out| {
+        let mut end = 0;
+        for (index, item) in code_points.chunks_exact(chars).enumerate() {
+            let room = out.get_mut(end..).unwrap_or_default();
+            end += if max_len == 1 || is_ascii(item) {
+                narrow(item, room)
+            } else {
+                encode(item, room).ok_or_else(|| not_text(index))?
+            };
+            push(end)?;
+        }
+        Ok(end)
+    })
+}
+
+fn is_ascii(code_points: &[[u8; 4]]) -> bool {
+    code_points
+        .chunks(256)
+        .all(|block| block.iter().fold(0, |bits, code_point| bits | u32::from_ne_bytes(*code_point)) < 0x80)
+}
+
+/// Writes ASCII and returns its length without the NULs at the end.
+fn narrow(item: &[[u8; 4]], out: &mut [u8]) -> usize {
+    let out = out.get_mut(..item.len()).unwrap_or_default();
+    for (byte, code_point) in out.iter_mut().zip(item) {
+        let [low, ..] = u32::from_ne_bytes(*code_point).to_le_bytes();
+        *byte = low;
+    }
+    binary::trim(out).len()
+}
+
+/// Writes any text and returns its length without the NULs at the end; `None` if it is none.
+fn encode(item: &[[u8; 4]], out: &mut [u8]) -> Option<usize> {
+    let chars = item.iter().rposition(|code_point| *code_point != [0; 4]).map_or(0, |last| last + 1);
+    let mut end = 0;
+    for code_point in item.iter().take(chars) {
+        let character = char::from_u32(u32::from_ne_bytes(*code_point))?;
+        let room = out.get_mut(end..)?;
+        if room.len() < character.len_utf8() {
+            return None;
+        }
+        end += character.encode_utf8(room).len();
+    }
+    Some(end)
+}
+
+#[cold]
+fn not_text(index: usize) -> Error {
+    let reason = "has a code point that is none of Unicode's (a surrogate, or above 0x10ffff)";
+    Error::new(ErrorKind::Value { index: to_u64(index), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
+
+    use super::*;
+
+    fn payload(items: &[&[u32]], chars: usize) -> Buffer {
+        let padded = items
+            .iter()
+            .flat_map(|item| (0..chars).flat_map(|at| item.get(at).copied().unwrap_or(0).to_ne_bytes()));
+        memory::copied(&padded.collect::<Vec<u8>>()).unwrap()
+    }
+
+    fn check(items: &[&str], chars: usize) {
+        let code_points: Vec<Vec<u32>> =
+            items.iter().map(|item| item.chars().map(u32::from).collect()).collect();
+        let slices: Vec<&[u32]> = code_points.iter().map(|item| &item[..]).collect();
+        let bytes = payload(&slices, chars);
+        let expected: Vec<&str> = items.iter().map(|item| item.trim_end_matches('\0')).collect();
+        for data_type in [DataType::Utf8, DataType::Utf8View] {
+            let array = array(&bytes, chars, items.len(), &data_type).unwrap();
+            array.to_data().validate_full().unwrap();
+            assert_eq!(array.data_type(), &data_type);
+            let values: Vec<&str> = match data_type {
+                DataType::Utf8 => array.as_string::<i32>().iter().map(Option::unwrap).collect(),
+                _ => array.as_string_view().iter().map(Option::unwrap).collect(),
+            };
+            assert_eq!(values, expected);
+        }
+    }
+
+    #[test]
+    fn texts() {
+        check(&[], 3);
+        check(&["", "", ""], 0);
+        check(&["abc", "", "a", "ab\0", "\0\0c", "\0"], 3);
+        check(&["abc", "é", "日本語", "🦀🦀", "\0é\0", "\u{10ffff}", "\u{d7ff}\u{e000}"], 3);
+        check(&["a longer text than a view holds", "日本語日本語日本語", "short", ""], 40);
+        let many: Vec<String> = (0..1000).map(|i| "x".repeat(i % 17)).collect();
+        check(&many.iter().map(|item| &item[..]).collect::<Vec<_>>(), 16);
+    }
+
+    #[test]
+    fn what_is_no_text() {
+        for bad in [0xd800, 0xdfff, 0x0011_0000, u32::MAX] {
+            for data_type in [DataType::Utf8, DataType::Utf8View] {
+                let bytes = payload(&[&[97], &[97, bad]], 2);
+                assert_eq!(
+                    array(&bytes, 2, 2, &data_type).unwrap_err().to_string(),
+                    "element 1: has a code point that is none of Unicode's (a surrogate, or above 0x10ffff)"
+                );
+            }
+        }
+    }
+}
