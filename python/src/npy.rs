@@ -1,8 +1,8 @@
 //! `load_npy` and `read_npy`: one array.
 
 use npzarrow::npy::{Header, Preamble};
-use npzarrow::{Column, NpyArray as Array};
 use npzarrow::source::Source;
+use npzarrow::{Column, NpyArray as Array};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyTuple};
 
@@ -20,11 +20,8 @@ use crate::stream;
 #[pyfunction]
 #[pyo3(signature = (source, *, copy=false))]
 pub(crate) fn load_npy<'py>(source: &Bound<'py, PyAny>, copy: bool) -> PyResult<Bound<'py, PyAny>> {
-    let array = if let Ok(bytes) = source.cast_exact::<PyBytes>() {
-        load_bytes(bytes)?
-    } else {
-        load_other(source)?
-    };
+    let array =
+        if let Ok(bytes) = source.cast_exact::<PyBytes>() { load_bytes(bytes)? } else { load_other(source)? };
     if copy { ndarray::copy(&array) } else { Ok(array) }
 }
 
