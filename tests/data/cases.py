@@ -22,7 +22,7 @@ class Case:
         """The row of the manifest."""
         detail = self.detail if isinstance(self.detail, str) else json.dumps(self.detail)
         member = {None: "-", True: "yes", False: "no"}[self.as_member]
-        return "\t".join([self.file, self.row, self.outcome, detail, member])
+        return f"{self.file}\t{self.row}\t{self.outcome}\t{detail}\t{member}"
 
 
 def preamble(version, header_len):

@@ -18,6 +18,7 @@ from npy_cases import big_npy_cases, npy_cases
 from npz_cases import big_npz_cases, npz_cases
 
 HERE = Path(__file__).parent
+SHOWN = 6  # names of cases per row in the README; the manifest has them all
 COLUMNS = "file\trow\toutcome\tdetail\tas_member"
 
 
@@ -46,8 +47,30 @@ def big_cases(folder):
     return write(Path(folder), [*big_npy_cases(), *big_npz_cases()])
 
 
+def rows_table(cases):
+    """The README's table: row of the fault table, how many cases, which."""
+    rows = {}
+    for case in cases:
+        rows.setdefault((case.file[:3], case.row), []).append(case.file[4:-4])
+    lines = ["| | row | cases | |", "|---|---|--:|---|"]
+    for (kind, row), names in rows.items():
+        shown = ", ".join(f"`{name}`" for name in names[:SHOWN])
+        more = f", {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        lines.append(f"| {kind} | {row} | {len(names)} | {shown}{more} |")
+    return "\n".join(lines)
+
+
+def update_readme(cases):
+    """Replaces what stands behind the last heading of the README."""
+    readme = HERE / "README.md"
+    head, heading, _ = readme.read_text(encoding="utf-8").partition("## Rows and cases\n")
+    readme.write_text(f"{head}{heading}\n{rows_table(cases)}\n", encoding="utf-8", newline="\n")
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--big", metavar="DIR", type=Path)
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
@@ -58,14 +81,17 @@ def main():
         import peers
 
         peers.report(HERE / "hostile")
+        peers.check_golden(HERE / "golden")
         return
-    cases = write(HERE / "hostile", corpus())
+    cases = corpus()
+    write(HERE / "hostile", cases)
+    update_readme(cases)
     largest = max(cases, key=lambda case: len(case.data))
     print(f"{len(cases)} cases, {sum(len(case.data) for case in cases)} bytes, largest {largest.file}")
     golden = HERE / "golden"
     known = golden / golden_maker.folder_name(np.__version__)
     if known.exists() or not golden.exists():
-        golden_maker.make(str(golden))
+        golden_maker.make(str(golden), everything=True)
     else:
         print(f"golden/ left alone: it has no files of NumPy {np.__version__}; golden_maker.py adds them")
 

@@ -1,6 +1,6 @@
 """Writes files with whatever NumPy runs this, from 1.13 on Python 2.7 to the newest: `golden_maker.py DIR`.
 
-The files go to `DIR/numpy-<version>/`, their rows to `DIR/manifest.tsv`; other versions' are left alone.
+Run like this it writes a choice of files; generate.py lets the newest NumPy write them all. The files go to `DIR/numpy-<version>/`, their rows to `DIR/manifest.tsv`; other versions' are left alone.
 """
 
 import hashlib
@@ -14,6 +14,23 @@ import warnings
 import numpy as np
 
 PYTHON2 = sys.version_info[0] == 2
+FEW = [
+    "b1",
+    "i8",
+    "f2",
+    "f4",
+    "c16",
+    "M8_ns",
+    "S5",
+    "U3",
+    "V5",
+    "i8_big_endian",
+    "f4_fortran",
+    "f8_0_d",
+    "S5_no_rows",
+    "f4_3_d_fortran",
+    "i8_strided",
+]
 NUMBERS = "i2 i4 i8 u2 u4 u8 f2 f4 f8 f16 c8 c16 c32 M8[s] M8[ms] M8[us] M8[ns] M8[D] m8[s] m8[ms] m8[us] m8[ns] m8[D] U3"
 OTHERS = "M8 M8[Y] M8[M] M8[W] M8[h] M8[m] M8[10ms] M8[25s] M8[ps] M8[as] m8 m8[Y] m8[M] m8[W] m8[h] m8[m] m8[7D] U1 U40"
 BYTES = "b1 i1 u1 S1 S5 V1 V5"
@@ -47,9 +64,10 @@ def array_of(dtype, shape, order="C"):
         values = np.arange(count) % 3 == 1
     elif dtype.kind in "SU":
         length = dtype.itemsize // (4 if dtype.kind == "U" else 1)
-        letter = u"\u00e9\u03b2" if dtype.kind == "U" else u"z\t"
-        values = [(u"ab" + letter + u"cdefg" * 9)[: index % (length + 1)] for index in range(count)]
-        values = [value if dtype.kind == "U" else value.encode("latin1") for value in values]
+        text = b"ab\xc3\xa9\xce\xb2" if dtype.kind == "U" else b"ab\t~"
+        text = text.decode("utf-8") + (b"cdefg" * 9).decode("ascii")
+        values = [text[: index % (length + 1)] for index in range(count)]
+        values = [value if dtype.kind == "U" else value.encode("ascii") for value in values]
     elif dtype.kind == "V":
         raw = bytes(bytearray(index * 7 % 256 for index in range(count * dtype.itemsize)))
         return np.frombuffer(raw, dtype).reshape(shape, order=order)
@@ -80,7 +98,9 @@ def array_of(dtype, shape, order="C"):
 def description(name, array, fortran):
     """What the manifest says of an array."""
     dtype = array.dtype
-    descr = dtype.str if dtype.names is None else repr(np.lib.format.dtype_to_descr(dtype)).replace("u'", "'")
+    descr = (
+        dtype.str if dtype.names is None else repr(np.lib.format.header_data_from_array_1_0(array)["descr"])
+    )
     raw = np.ascontiguousarray(array).tobytes() if dtype.names is None else array.tobytes()
     return [name, descr, list(array.shape), bool(fortran), hashlib.sha256(raw).hexdigest()]
 
@@ -98,7 +118,7 @@ def npy_arrays():
     for code in NUMBERS.split():
         name = code.replace("[", "_").replace("]", "")
         yield name + "_big_endian", array_of(np.dtype(">" + code), (2, 3))
-    for name in "b1 i8 f2 f4 c16 M8[ns] S5 U3 V5".split():
+    for name in ["b1", "i8", "f2", "f4", "c16", "M8[ns]", "S5", "U3", "V5"]:
         code = name.replace("[", "_").replace("]", "")
         yield code + "_fortran", array_of(np.dtype(name), (2, 3), "F")
         yield code + "_0_d", array_of(np.dtype(name), ())
@@ -112,7 +132,6 @@ def npy_arrays():
     yield "i8_many_dimensions", array_of("<i8", (1,) * 32)
     yield "i8_strided", array_of("<i8", (4, 6))[::2, ::3]
     for name, dtype in RECORDS:
-        dtype = [tuple(str(part) if isinstance(part, type(u"")) else part for part in field) for field in dtype] if isinstance(dtype, list) and PYTHON2 else dtype
         yield "record_" + name, array_of(dtype, (3,))
     yield "record_0_d", array_of([("x", "<f4"), ("y", "<i8")], ())
     yield "record_2_d", array_of([("x", "<f4"), ("y", "<i8")], (2, 2))
@@ -132,7 +151,7 @@ class Stream(io.RawIOBase):
         return len(data)
 
 
-def make(root):
+def make(root, everything=False):
     """Writes this NumPy's files and its part of the manifest."""
     folder = folder_name(np.__version__)
     shutil.rmtree(os.path.join(root, folder), ignore_errors=True)
@@ -142,7 +161,7 @@ def make(root):
     def add(name, data, *arrays):
         with open(os.path.join(root, folder, name), "wb") as file:
             file.write(data)
-        detail = [description(name, array, fortran) for name, array, fortran in arrays]
+        detail = [description(*array) for array in arrays]
         rows.append([folder + "/" + name, np.__version__, json.dumps(detail)])
 
     def npy_bytes(array, version=None):
@@ -153,52 +172,52 @@ def make(root):
         return file.getvalue()
 
     for name, array in npy_arrays():
-        add(name + ".npy", npy_bytes(array), ("", array, is_fortran(array)))
+        if everything or name in FEW or name.startswith("record"):
+            add(name + ".npy", npy_bytes(array), ("", array, is_fortran(array)))
     plain = array_of("<f4", (2, 3))
     add("version_2_0.npy", npy_bytes(plain, (2, 0)), ("", plain, False))
-    wide = array_of([("field_%04d_%s" % (index, "x" * 60), "u1") for index in range(40)], (2,))
+    wide = array_of([("field_{:04}_{}".format(index, "x" * 60), "u1") for index in range(40)], (2,))
     add("header_of_4_kb.npy", npy_bytes(wide), ("", wide, False))
-    if not PYTHON2:
-        latin1 = array_of([("gr\u00f6\u00dfe", "<f4")], (3,))
-        add("latin1_field_name.npy", npy_bytes(latin1), ("", latin1, False))
-        if hasattr(np.lib.format, "_wrap_header_guess_version") or np.lib.format.MAGIC_LEN and np.__version__ >= "1.17":
-            add("version_3_0.npy", npy_bytes(plain, (3, 0)), ("", plain, False))
-            greek = array_of([("\u03c0", "<f4")], (3,))
-            add("utf8_field_name.npy", npy_bytes(greek), ("", greek, False))
-    else:
+    if PYTHON2:
         # A shape of longs, as Python 2 had on Windows and after arithmetic.
         file = io.BytesIO()
         header = {"descr": "<f4", "fortran_order": False, "shape": (long(2), long(3))}  # noqa: F821
         np.lib.format.write_array_header_1_0(file, header)
         add("long_dimensions.npy", file.getvalue() + plain.tobytes(), ("", plain, False))
+    else:
+        latin1 = array_of([("gr\u00f6\u00dfe", "<f4")], (3,))
+        add("latin1_field_name.npy", npy_bytes(latin1), ("", latin1, False))
+        try:
+            add("version_3_0.npy", npy_bytes(plain, (3, 0)), ("", plain, False))
+            greek = array_of([("\u03c0", "<f4")], (3,))
+            add("utf8_field_name.npy", npy_bytes(greek), ("", greek, False))
+        except ValueError:
+            pass  # before NumPy 1.17
 
-    members = [("x", array_of("<f4", (2, 3))), ("y", array_of(">i8", (3, 2), "F")), ("text", array_of("<U3", (4,))), ("flag", array_of("?", (5,))), ("scalar", array_of("<f8", ()))]
-    arrays = [(name, array, is_fortran(array)) for name, array in members]
+    def add_npz(name, save, file, arrays):
+        save(file, **arrays)
+        data = bytes(file.data) if isinstance(file, Stream) else file.getvalue()
+        # Python 2 has no order of keyword arguments.
+        order = np.load(io.BytesIO(data)).files if PYTHON2 else list(arrays)
+        add(name + ".npz", data, *[(key, arrays[key], is_fortran(arrays[key])) for key in order])
 
-    def npz(name, save, file, expected, *positional, **named):
-        save(file, *positional, **named)
-        add(name + ".npz", bytes(file.data) if isinstance(file, Stream) else file.getvalue(), *expected)
-
-    order = arrays if sys.version_info >= (3, 6) else None
-
-    def in_file_order(data):
-        """Python 2 has no order of keyword arguments: as the archive has them."""
-        names = np.load(io.BytesIO(data)).files
-        return [next(row for row in arrays if row[0] == name) for name in names]
-
+    arrays = {
+        "x": array_of("<f4", (2, 3)),
+        "y": array_of(">i8", (3, 2), "F"),
+        "text": array_of("<U3", (4,)),
+        "flag": array_of("?", (5,)),
+        "scalar": array_of("<f8", ()),
+    }
     for name, save in [("savez", np.savez), ("savez_compressed", np.savez_compressed)]:
-        file = io.BytesIO()
-        save(file, **dict(members))
-        add(name + ".npz", file.getvalue(), *(order or in_file_order(file.getvalue())))
+        add_npz(name, save, io.BytesIO(), arrays)
         if not PYTHON2:
-            stream = Stream()
-            save(stream, **dict(members))
-            add(name + "_to_a_stream.npz", bytes(stream.data), *order)
-    npz("savez_positional", np.savez, io.BytesIO(), [("arr_0", plain, False), ("arr_1", members[3][1], False)], plain, members[3][1])
-    npz("savez_of_nothing", np.savez, io.BytesIO(), [])
-    npz("savez_of_a_folder_name", np.savez, io.BytesIO(), [("layer/0/w", plain, False)], **{"layer/0/w": plain})
+            add_npz(name + "_to_a_stream", save, Stream(), arrays)
+    add_npz("savez_of_nothing", np.savez, io.BytesIO(), {})
+    add_npz("savez_of_a_folder_name", np.savez, io.BytesIO(), {"layer/0/w": plain})
     if not PYTHON2:
-        npz("savez_of_a_unicode_name", np.savez, io.BytesIO(), [("gr\u00f6\u00dfe_\u03c0", plain, False)], **{"gr\u00f6\u00dfe_\u03c0": plain})
+        add_npz("savez_of_a_unicode_name", np.savez, io.BytesIO(), {"gr\u00f6\u00dfe_\u03c0": plain})
+    pair = {"arr_0": plain, "arr_1": arrays["flag"]}
+    add_npz("savez_positional", lambda file, arr_0, arr_1: np.savez(file, arr_0, arr_1), io.BytesIO(), pair)
     merge(os.path.join(root, "manifest.tsv"), rows)
 
 
@@ -206,12 +225,12 @@ def merge(path, rows):
     """Replaces this NumPy's rows in the manifest."""
     kept = []
     if os.path.exists(path):
-        with io.open(path, encoding="utf-8") as file:
-            kept = [line.rstrip("\n").split("\t") for line in file][1:]
+        with open(path, "rb") as file:
+            kept = [line.decode("ascii").split("\t") for line in file.read().splitlines()][1:]
     rows = sorted([row for row in kept if row[1] != np.__version__] + rows)
-    with io.open(path, "w", encoding="utf-8", newline="\n") as file:
-        for row in [["file", "numpy", "arrays"]] + rows:
-            file.write(u"\t".join(row) + u"\n")
+    lines = ["\t".join(row) + "\n" for row in [["file", "numpy", "arrays"]] + rows]
+    with open(path, "wb") as file:
+        file.write("".join(lines).encode("ascii"))
 
 
 if __name__ == "__main__":

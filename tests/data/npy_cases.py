@@ -70,14 +70,22 @@ def not_npy():
     whole = npy("<f4", (2, 3), FLOATS)
     yield refused("empty", row, b"", bad_magic(b""))
     yield refused("cut_inside_the_magic", row, whole[:3], bad_magic(whole[:3]))
-    yield refused("cut_behind_the_magic", row, whole[:6], "data ends inside the version: 8 bytes expected, 6 present")
-    yield refused("cut_inside_the_version", row, whole[:7], "data ends inside the version: 8 bytes expected, 7 present")
+    yield refused(
+        "cut_behind_the_magic", row, whole[:6], "data ends inside the version: 8 bytes expected, 6 present"
+    )
+    yield refused(
+        "cut_inside_the_version", row, whole[:7], "data ends inside the version: 8 bytes expected, 7 present"
+    )
     text = "data ends inside the header length: {} bytes expected, {} present"
     yield refused("cut_behind_the_version", row, whole[:8], text.format(10, 8))
     yield refused("cut_inside_the_header_length_of_v1", row, whole[:9], text.format(10, 9))
     v2 = npy("<f4", (2, 3), FLOATS, version=(2, 0))
     yield refused("cut_inside_the_header_length_of_v2", row, v2[:11], text.format(12, 11))
-    for name, size in [("behind_the_header_length", 10), ("inside_the_header", 60), ("before_the_newline", 127)]:
+    for name, size in [
+        ("behind_the_header_length", 10),
+        ("inside_the_header", 60),
+        ("before_the_newline", 127),
+    ]:
         text = f"data ends inside the header: 128 bytes expected, {size} present"
         yield refused(f"cut_{name}", row, whole[:size], text)
     for name, data in [
@@ -119,15 +127,45 @@ def header_lengths():
         name = f"header_length_0_in_v{version[0]}"
         yield refused(name, row, data, f"byte {start}: header: a dictionary expected, found the end")
     data = preamble((1, 0), len(text) - 20) + behind
-    yield refused("header_length_short_of_the_shape", row, data, f"byte {10 + len(text) - 20}: header: ',' or '}}' after a value expected, found the end")
+    yield refused(
+        "header_length_short_of_the_shape",
+        row,
+        data,
+        f"byte {10 + len(text) - 20}: header: ',' or '}}' after a value expected, found the end",
+    )
     data = preamble((1, 0), len(text) - 1) + behind
-    yield refused("header_length_short_by_one", row, data, f"byte {9 + len(text)}: header: a string expected, found the end")
+    yield refused(
+        "header_length_short_by_one",
+        row,
+        data,
+        f"byte {9 + len(text)}: header: a string expected, found the end",
+    )
     data = preamble((1, 0), len(text) + 4) + text.encode() + b"\x01" + FLOATS
-    yield refused("header_length_long_into_the_payload", row, data, f"byte {10 + len(text)}: header: nothing behind the dictionary expected, found '\\u{{1}}'")
+    yield refused(
+        "header_length_long_into_the_payload",
+        row,
+        data,
+        f"byte {10 + len(text)}: header: nothing behind the dictionary expected, found '\\u{{1}}'",
+    )
     data = preamble((1, 0), len(behind) + 1) + behind
-    yield refused("header_length_past_the_end_by_one", row, data, f"data ends inside the header: {len(data) + 1} bytes expected, {len(data)} present")
-    yield refused("header_length_65535_in_10_bytes", row, preamble((1, 0), 65535), "data ends inside the header: 65545 bytes expected, 10 present")
-    yield refused("header_length_1_mib_in_12_bytes", row, preamble((2, 0), 1 << 20), "data ends inside the header: 1048588 bytes expected, 12 present")
+    yield refused(
+        "header_length_past_the_end_by_one",
+        row,
+        data,
+        f"data ends inside the header: {len(data) + 1} bytes expected, {len(data)} present",
+    )
+    yield refused(
+        "header_length_65535_in_10_bytes",
+        row,
+        preamble((1, 0), 65535),
+        "data ends inside the header: 65545 bytes expected, 10 present",
+    )
+    yield refused(
+        "header_length_1_mib_in_12_bytes",
+        row,
+        preamble((2, 0), 1 << 20),
+        "data ends inside the header: 1048588 bytes expected, 12 present",
+    )
     for size in [(1 << 20) + 1, 1 << 31, (1 << 32) - 1]:
         limit = f"byte 8: header length {size} exceeds the limit of 1048576"
         yield refused(f"header_length_{size}_in_12_bytes", row, preamble((2, 0), size), limit)
@@ -194,11 +232,21 @@ def spellings():
     yield ok("long_dimensions_in_v1", row, npy_of(header, FLOATS))
     yield ok("long_dimensions_in_v2", row, npy_of(header, FLOATS, (2, 0)))
     data = npy_of(header, FLOATS, (3, 0))
-    yield refused("long_dimensions_in_v3", row, data, f"byte {data.index(b'L,')}: header: ',' or ')' after a dimension expected, found 'L'")
+    yield refused(
+        "long_dimensions_in_v3",
+        row,
+        data,
+        f"byte {data.index(b'L,')}: header: ',' or ')' after a dimension expected, found 'L'",
+    )
     data = npy_of(f"{{'descr': [('a', '<f4', (3L,))], {order}, 'shape': (2L,), }}", FLOATS)
     yield ok("long_dimensions_of_a_sub_array", row, data, "[('a', '<f4', (3,))]", (2,))
     data = npy_of(header.replace("L", "l"), FLOATS)
-    yield refused("lower_case_long_dimensions", row, data, f"byte {data.index(b'l,')}: header: ',' or ')' after a dimension expected, found 'l'")
+    yield refused(
+        "lower_case_long_dimensions",
+        row,
+        data,
+        f"byte {data.index(b'l,')}: header: ',' or ')' after a dimension expected, found 'l'",
+    )
     row = "comments, hex, u'', concatenation, parentheses, escapes"
     for name, header in [
         ("comment", f"{{'descr': '<f4', # float\n {order}, {shape}, }}"),
@@ -241,7 +289,12 @@ def keys():
         ("no_keys", "{}", "descr"),
     ]:
         yield refused(name, row, npy_of(header, FLOATS), f'header: key "{key}" is missing')
-    for name, key in [("extra_key", "order"), ("key_in_upper_case", "Shape"), ("key_with_a_space", "shape "), ("empty_key", "")]:
+    for name, key in [
+        ("extra_key", "order"),
+        ("key_in_upper_case", "Shape"),
+        ("key_with_a_space", "shape "),
+        ("empty_key", ""),
+    ]:
         data = npy_of(f"{{{descr}, {order}, {shape}, '{key}': (3, 2), }}", FLOATS)
         text = f'byte {data.rindex(f"{chr(39)}{key}{chr(39)}:".encode())}: header: key "{key}" is not one of descr, fortran_order and shape'
         yield refused(name, row, data, text)
@@ -284,7 +337,9 @@ def keys():
     ]:
         data = npy_of(f"{{{descr}, {order}, 'shape': {dims}}}", FLOATS)
         yield refused(name, row, data, expected(data, needle, what))
-    yield either("dimension_is_true", row, npy_of(f"{{{descr}, {order}, 'shape': (True, 6), }}", FLOATS), shape=(1, 6))
+    yield either(
+        "dimension_is_true", row, npy_of(f"{{{descr}, {order}, 'shape': (True, 6), }}", FLOATS), shape=(1, 6)
+    )
     data = npy_of(f"{{{order}, {shape}, 'descr': '<f\n4'}}", FLOATS)
     yield refused("newline_in_a_string", row, data, "~^byte 6[45]: header: the closing quote expected")
     for name, header, needle, what in [
@@ -296,13 +351,28 @@ def keys():
         ("key_is_an_integer", f"{{1: '<f4', {order}, {shape}}}", b"1:", "a string"),
         ("key_is_bytes", f"{{b'descr': '<f4', {order}, {shape}}}", b"b'", "a string"),
         ("two_dictionaries", f"{{{descr}, {order}, {shape}}}{{}}", b"{}", "nothing behind the dictionary"),
-        ("text_behind_the_dictionary", f"{{{descr}, {order}, {shape}}} x", b"x", "nothing behind the dictionary"),
+        (
+            "text_behind_the_dictionary",
+            f"{{{descr}, {order}, {shape}}} x",
+            b"x",
+            "nothing behind the dictionary",
+        ),
         ("dictionary_not_closed", f"{{{descr}, {order}, {shape}", None, "',' or '}' after a value"),
-        ("comma_missing_between_keys", f"{{{descr} {order}, {shape}}}", b"'fortran", "',' or '}' after a value"),
+        (
+            "comma_missing_between_keys",
+            f"{{{descr} {order}, {shape}}}",
+            b"'fortran",
+            "',' or '}' after a value",
+        ),
         ("colon_missing", f"{{'descr' '<f4', {order}, {shape}}}", b"'<f4", "':' after a key"),
         ("dictionary_unpacked", f"{{**{{{descr}}}, {order}, {shape}}}", b"**", "a string"),
         ("quote_not_closed", f"{{{order}, {shape}, 'descr': '<f4}}", None, "the closing quote"),
-        ("padding_of_nul", f"{{{descr}, {order}, {shape}}}\0\0\0\n", b"\0\0\0\n", "nothing behind the dictionary"),
+        (
+            "padding_of_nul",
+            f"{{{descr}, {order}, {shape}}}\0\0\0\n",
+            b"\0\0\0\n",
+            "nothing behind the dictionary",
+        ),
     ]:
         data = npy_of(header, b"" if needle is None else FLOATS)
         yield refused(name, row, data, expected(data, needle, what))
@@ -313,18 +383,39 @@ def nesting():
     integer = "a non-negative integer below 2**63"
     order, descr = "'fortran_order': False", "'descr': '<f4'"
     data = npy_of(f"{{{descr}, {order}, 'shape': ({'-' * 9000}3,), }}", FLOATS)
-    yield refused("minus_signs_9000", row, data, f"byte {data.index(b'---')}: header: {integer} expected, found '-'")
+    yield refused(
+        "minus_signs_9000", row, data, f"byte {data.index(b'---')}: header: {integer} expected, found '-'"
+    )
     data = npy_of(f"{{{descr}, {order}, 'shape': {'(' * 4000}3{')' * 4000}, }}", FLOATS)
-    yield refused("nested_parentheses_4000_in_shape", row, data, f"byte {data.index(b'((') + 1}: header: {integer} expected, found '('")
+    yield refused(
+        "nested_parentheses_4000_in_shape",
+        row,
+        data,
+        f"byte {data.index(b'((') + 1}: header: {integer} expected, found '('",
+    )
     data = npy_of(f"{{'descr': {'[' * 4000}{']' * 4000}, {order}, 'shape': (2, 3), }}", FLOATS)
-    yield refused("nested_brackets_4000_in_descr", row, data, f"byte {data.index(b'[[') + 1}: header: a field expected, found '['")
+    yield refused(
+        "nested_brackets_4000_in_descr",
+        row,
+        data,
+        f"byte {data.index(b'[[') + 1}: header: a field expected, found '['",
+    )
     data = npy_of("{" * 4000, FLOATS)
     yield refused("nested_braces_4000", row, data, "byte 11: header: a string expected, found '{'")
     data = npy_of("(" * 4000, FLOATS)
     yield refused("nested_parentheses_4000", row, data, "byte 10: header: a dictionary expected, found '('")
     data = npy_of(f"{{'descr': {'[(' * 2000}, {order}, 'shape': (2, 3), }}", FLOATS)
-    yield refused("nested_fields_without_names", row, data, f"byte {data.index(b'[([') + 2}: header: a string expected, found '['")
-    for levels, name in [(32, "nested_fields_32_deep"), (33, "nested_fields_33_deep"), (400, "nested_fields_400_deep")]:
+    yield refused(
+        "nested_fields_without_names",
+        row,
+        data,
+        f"byte {data.index(b'[([') + 2}: header: a string expected, found '['",
+    )
+    for levels, name in [
+        (32, "nested_fields_32_deep"),
+        (33, "nested_fields_33_deep"),
+        (400, "nested_fields_400_deep"),
+    ]:
         dtype = "[('x', " * levels + "'<f4'" + ")]" * levels
         data = npy_of(header_text(dtype, (6,)), FLOATS)
         if levels == 32:
@@ -334,12 +425,20 @@ def nesting():
             yield refused(name, row, data, f"byte {offset}: nesting of fields 33 exceeds the limit of 32")
     row = "9,700 spaces then ! or '"
     spaces = " " * 9_700
-    for name, tail, what in [("spaces_9700_then_an_exclamation_mark", "!", "a string"), ("spaces_9700_then_a_quote", "'", "the closing quote")]:
+    for name, tail, what in [
+        ("spaces_9700_then_an_exclamation_mark", "!", "a string"),
+        ("spaces_9700_then_a_quote", "'", "the closing quote"),
+    ]:
         data = npy_of(f"{{{descr}, {order}, {spaces}{tail}", b"")
         text = f"byte {len(data) - 1}: header: a string expected, found '!'"
         yield refused(name, row, data, text if tail == "!" else expected(data, None, what))
     data = npy_of(f"{spaces}!", b"")
-    yield refused("spaces_9700_before_no_dictionary", row, data, f"byte {len(data) - 1}: header: a dictionary expected, found '!'")
+    yield refused(
+        "spaces_9700_before_no_dictionary",
+        row,
+        data,
+        f"byte {len(data) - 1}: header: a dictionary expected, found '!'",
+    )
 
 
 def shapes():
@@ -356,9 +455,16 @@ def shapes():
         ("dimension_of_400_digits", f"({'9' * 400},)", "9"),
     ]:
         data = npy_of(f"{rest}{dims}, }}", bytes(24))
-        yield refused(name, row, data, f"byte {data.index(b'(') + 1}: header: {integer} expected, found '{found}'")
+        yield refused(
+            name, row, data, f"byte {data.index(b'(') + 1}: header: {integer} expected, found '{found}'"
+        )
     data = npy_of(f"{rest}(03,), }}", bytes(24))
-    yield refused("dimension_with_a_leading_zero", row, data, f"byte {data.index(b'(') + 1}: header: an integer without leading zeros expected, found '0'")
+    yield refused(
+        "dimension_with_a_leading_zero",
+        row,
+        data,
+        f"byte {data.index(b'(') + 1}: header: an integer without leading zeros expected, found '0'",
+    )
     for name, descr, shape in [
         ("shape_product_overflows", "|u1", (1 << 32, 1 << 32, 1 << 32)),
         ("shape_product_wraps_to_0", "|u1", (1 << 32, 1 << 32)),
@@ -369,11 +475,20 @@ def shapes():
         ("bytes_wrap_to_24", "<f8", ((1 << 61) + 3,)),
     ]:
         size = 8 if descr == "<f8" else 1
-        yield refused(name, row, npy(descr, shape, bytes(24)), f"shape {shape} with {size} bytes per element overflows")
+        yield refused(
+            name, row, npy(descr, shape, bytes(24)), f"shape {shape} with {size} bytes per element overflows"
+        )
     row = "0 x huge dimensions"
-    for name, shape in [("no_rows_of_2_to_the_40", (0, 1 << 40)), ("2_to_the_40_empty_rows", (1 << 40, 0)), ("no_rows_of_huge_rows_that_fit", (0, (1 << 60) - 1))]:
+    for name, shape in [
+        ("no_rows_of_2_to_the_40", (0, 1 << 40)),
+        ("2_to_the_40_empty_rows", (1 << 40, 0)),
+        ("no_rows_of_huge_rows_that_fit", (0, (1 << 60) - 1)),
+    ]:
         yield ok(name, row, npy("<f8", shape, b""), "<f8", shape, b"")
-    for name, shape in [("no_rows_of_2_to_the_62", (0, 1 << 62)), ("no_rows_whose_product_overflows", (1 << 32, 0, 1 << 32))]:
+    for name, shape in [
+        ("no_rows_of_2_to_the_62", (0, 1 << 62)),
+        ("no_rows_whose_product_overflows", (1 << 32, 0, 1 << 32)),
+    ]:
         yield refused(name, row, npy("<f8", shape, b""), f"shape {shape} with 8 bytes per element overflows")
     row = "claims 10^9 to 10^12 elements"
     for exponent in (9, 10, 12, 15):
@@ -383,7 +498,9 @@ def shapes():
     text = f'payload has 24 bytes, but shape ({(1 << 63) - 1},) of "|u1" needs {(1 << 63) - 1}'
     yield refused("claims_2_to_the_63_minus_1_bytes", row, npy("|u1", ((1 << 63) - 1,), bytes(24)), text)
     text = 'payload has 24 bytes, but shape (1,) of "|V1000000000000" needs 1000000000000'
-    yield refused("claims_an_element_of_10_to_the_12_bytes", row, npy("|V1000000000000", (1,), bytes(24)), text)
+    yield refused(
+        "claims_an_element_of_10_to_the_12_bytes", row, npy("|V1000000000000", (1,), bytes(24)), text
+    )
     row = "dimensions: 33-64, > 64"
     for ndim in (0, 32, 33, 64):
         shape = (1,) * ndim
@@ -402,9 +519,29 @@ def type_strings():
         yield ok(f"{name}_of_10_to_the_12_elements", row, npy(descr, (10**12,), b""), dtype, (10**12,), b"")
     row = "big-endian, f16, c32, S, U, V, M8, m8"
     number = bytes(range(48, 48 + 96))
-    for descr, size in [(">i2", 2), (">u4", 4), (">i8", 8), (">f2", 2), (">f4", 4), (">f8", 8), (">c8", 8), (">c16", 16), ("<f16", 16), (">f16", 16), ("<c32", 32), (">c32", 32)]:
+    for descr, size in [
+        (">i2", 2),
+        (">u4", 4),
+        (">i8", 8),
+        (">f2", 2),
+        (">f4", 4),
+        (">f8", 8),
+        (">c8", 8),
+        (">c16", 16),
+        ("<f16", 16),
+        (">f16", 16),
+        ("<c32", 32),
+        (">c32", 32),
+    ]:
         payload = number[: 3 * size]
-        yield ok(f"{'big' if descr[0] == '>' else 'little'}_endian_{descr[1:]}", row, npy(descr, (3,), payload), descr, (3,), payload)
+        yield ok(
+            f"{'big' if descr[0] == '>' else 'little'}_endian_{descr[1:]}",
+            row,
+            npy(descr, (3,), payload),
+            descr,
+            (3,),
+            payload,
+        )
     for descr, payload, name in [
         ("|S3", b"a\0\0b\0cdef", "bytes_with_nul"),
         ("<U2", "aβ\0😀\0\0".encode("utf-32-le"), "text_with_nul"),
@@ -423,16 +560,29 @@ def type_strings():
         ("<m8", INTS, "timedelta_generic"),
     ]:
         yield ok(name, row, npy(descr, (3,), payload), descr, (3,), payload)
-    for descr, dtype, name in [("f4", "<f4", "without_byte_order"), ("=f4", "<f4", "of_native_order"), ("|f4", "<f4", "of_no_order")]:
+    for descr, dtype, name in [
+        ("f4", "<f4", "without_byte_order"),
+        ("=f4", "<f4", "of_native_order"),
+        ("|f4", "<f4", "of_no_order"),
+    ]:
         yield ok(f"type_string_{name}", row, npy(descr, (2, 3), FLOATS), dtype)
     yield ok("type_string_little_endian_byte", row, npy("<u1", (24,), FLOATS), "|u1", (24,))
     payload = bytes(range(36))
     yield either("f12_is_known_on_few_machines", row, npy("<f12", (3,), payload), "<f12", (3,), payload)
     row = "unknown type strings"
     for name, descr in [
-        ("empty", ""), ("of_an_unknown_kind", "<q7"), ("of_an_unknown_size", "<f5"), ("with_a_space", "<f4 "), ("with_a_leading_zero", "<f04"),
-        ("with_two_orders", "<<f4"), ("with_an_unknown_unit", "<M8[xs]"), ("with_an_open_unit", "<M8[s"), ("with_a_unit_of_0", "<M8[0s]"),
-        ("of_negative_length", "<U-1"), ("whose_text_overflows", "<U4611686018427387904"), ("of_20_digits", "|S99999999999999999999"),
+        ("empty", ""),
+        ("of_an_unknown_kind", "<q7"),
+        ("of_an_unknown_size", "<f5"),
+        ("with_a_space", "<f4 "),
+        ("with_a_leading_zero", "<f04"),
+        ("with_two_orders", "<<f4"),
+        ("with_an_unknown_unit", "<M8[xs]"),
+        ("with_an_open_unit", "<M8[s"),
+        ("with_a_unit_of_0", "<M8[0s]"),
+        ("of_negative_length", "<U-1"),
+        ("whose_text_overflows", "<U4611686018427387904"),
+        ("of_20_digits", "|S99999999999999999999"),
         ("with_nul", "<f4\\x00"),
     ]:
         data = npy_of(f"{{'descr': '{descr}'{REST}", INTS)
@@ -445,14 +595,19 @@ def type_strings():
         ("descr_is_a_sub_array", "('<f4', (3,))", "<f4", (2, 3)),
         ("descr_is_a_comma_string", "'f4,i4'", fields, (3,)),
         ("descr_is_a_dictionary", "{'names': ['f0', 'f1'], 'formats': ['<f4', '<i4']}", fields, (3,)),
-        ("descr_is_overlapping_fields", "{'names': ['f0', 'f1'], 'formats': ['<f4', '<i4'], 'offsets': [0, 0]}", None, (3,)),
+        (
+            "descr_is_overlapping_fields",
+            "{'names': ['f0', 'f1'], 'formats': ['<f4', '<i4'], 'offsets': [0, 0]}",
+            None,
+            (3,),
+        ),
         ("descr_is_the_name_of_a_type", "'float32'", "<f4", (2, 3)),
         ("descr_is_an_old_code", "'f'", "<f4", (2, 3)),
     ]:
         outer = (2,) if name == "descr_is_a_sub_array" else shape
         data = npy_of(f"{{'descr': {descr}, 'fortran_order': False, 'shape': {outer}, }}", FLOATS)
         if dtype is None:
-            text = f'byte 11: header: key "descr" has a value of the wrong type'
+            text = 'byte 11: header: key "descr" has a value of the wrong type'
             yield refused(name, row, data, text)
         else:
             yield either(name, row, data, dtype, shape)
@@ -499,13 +654,23 @@ def records():
     for name, descr, dtype, shape, size in [
         ("record_without_fields", "[]", "[]", (3,), 0),
         ("record_with_an_integer_sub_array", "[('a', '<i2', 2)]", "[('a', '<i2', (2,))]", (3,), 4),
-        ("record_with_an_unnamed_field", "[('', '<f4'), ('y', '<f4')]", "[('f0', '<f4'), ('y', '<f4')]", (3,), 8),
+        (
+            "record_with_an_unnamed_field",
+            "[('', '<f4'), ('y', '<f4')]",
+            "[('', '<f4'), ('y', '<f4')]",
+            (3,),
+            8,
+        ),
         ("record_of_a_nested_sub_array_type", "[('a', ('<i2', (2,)))]", "[('a', '<i2', (2,))]", (3,), 4),
     ]:
         yield either(name, row, npy(descr, shape, payload[: 3 * size]), dtype, shape, payload[: 3 * size])
     for name, descr, text in [
         ("record_names_a_field_twice", "[('x', '<f4'), ('x', '<f4')]", 'dtype "x" names a field twice'),
-        ("record_names_a_field_like_a_title", "[(('y', 'x'), '<f4'), ('y', '<f4')]", 'dtype "y" names a field twice'),
+        (
+            "record_names_a_field_like_a_title",
+            "[(('y', 'x'), '<f4'), ('y', '<f4')]",
+            'dtype "y" names a field twice',
+        ),
     ]:
         data = npy(descr, (3,), payload)
         yield refused(name, row, data, f"byte {data.index(b', (') + 2}: {text}")
@@ -518,7 +683,12 @@ def records():
         ("record_field_of_four_parts", "[('x', '<f4', (2,), 3)]", b"3)]", "')' after the shape of a field"),
         ("record_list_not_closed", "[('x', '<f4')", b"'fortran", "a field"),
         ("record_sub_array_of_minus_1", "[('x', '<f4', (-1,))]", b"-1", "a non-negative integer below 2**63"),
-        ("record_wider_than_2_to_the_63", "[('x', '|V9223372036854775807'), ('y', '|V9')]", b"('y'", "a field that ends below 2**63"),
+        (
+            "record_wider_than_2_to_the_63",
+            "[('x', '|V9223372036854775807'), ('y', '|V9')]",
+            b"('y'",
+            "a field that ends below 2**63",
+        ),
     ]:
         data = npy_of("{'descr': " + descr + REST, payload)
         yield refused(name, row, data, expected(data, needle, what))
@@ -526,12 +696,24 @@ def records():
     text = f"byte {data.index(b'(92')}: shape (9223372036854775807, 3) with 4 bytes per element overflows"
     yield refused("record_sub_array_overflows", row, data, text)
     descr = "[('x', '<f4', (4611686018427387903,))]"
-    yield refused("record_sub_array_overflows_the_element", row, npy(descr, (3,), payload), "byte 34: shape (4611686018427387903,) with 4 bytes per element overflows")
+    yield refused(
+        "record_sub_array_overflows_the_element",
+        row,
+        npy(descr, (3,), payload),
+        "byte 34: shape (4611686018427387903,) with 4 bytes per element overflows",
+    )
 
 
 def payloads():
     row = "bool bytes not 0 or 1"
-    yield ok("bool_bytes_not_0_or_1", row, npy("|b1", (6,), b"\0\1\2\x7f\x80\xff"), "|b1", (6,), b"\0\1\2\x7f\x80\xff")
+    yield ok(
+        "bool_bytes_not_0_or_1",
+        row,
+        npy("|b1", (6,), b"\0\1\2\x7f\x80\xff"),
+        "|b1",
+        (6,),
+        b"\0\1\2\x7f\x80\xff",
+    )
     row = "truncated payload, trailing bytes"
     whole = npy("<f4", (2, 3), FLOATS)
     for cut in (1, 4, 24):
@@ -556,11 +738,23 @@ def big_npy_cases():
     """Cases of a size that nobody wants in a repository."""
     row = "header > 10,000 characters"
     text = header_text("<f4", (2, 3))
-    yield either("header_of_1_mib_with_padding", row, npy_of(text.ljust((1 << 20) - 1) + "\n", FLOATS, (2, 0)))
+    yield either(
+        "header_of_1_mib_with_padding", row, npy_of(text.ljust((1 << 20) - 1) + "\n", FLOATS, (2, 0))
+    )
     size = (1 << 20) + 1
-    yield refused("header_of_1_mib_and_1_byte", row, npy_of(text.ljust(size - 1) + "\n", FLOATS, (2, 0)), f"byte 8: header length {size} exceeds the limit of 1048576")
+    yield refused(
+        "header_of_1_mib_and_1_byte",
+        row,
+        npy_of(text.ljust(size - 1) + "\n", FLOATS, (2, 0)),
+        f"byte 8: header length {size} exceeds the limit of 1048576",
+    )
     size = 2_000_000
-    yield refused("header_of_2_mb_of_spaces", row, npy_of(text.ljust(size), FLOATS, (2, 0)), f"byte 8: header length {size} exceeds the limit of 1048576")
+    yield refused(
+        "header_of_2_mb_of_spaces",
+        row,
+        npy_of(text.ljust(size), FLOATS, (2, 0)),
+        f"byte 8: header length {size} exceeds the limit of 1048576",
+    )
     row = "nested brackets, minus signs"
     for name, bracket in [("nested_brackets_1000000", "["), ("nested_parentheses_1000000", "(")]:
         data = npy_of("{'descr': '<f4', 'fortran_order': False, 'shape': " + bracket * 1_000_000, b"", (2, 0))
@@ -570,16 +764,33 @@ def big_npy_cases():
             text = f"byte {data.index(b'((') + 1}: header: a non-negative integer below 2**63 expected, found '('"
         yield refused(name, row, data, text)
     data = npy_of("{'descr': " + "[('x', " * 140_000, b"", (2, 0))
-    yield refused("nested_fields_140000_deep", row, data, f"byte {data.index(b'[(') + 33 * 7}: nesting of fields 33 exceeds the limit of 32")
+    yield refused(
+        "nested_fields_140000_deep",
+        row,
+        data,
+        f"byte {data.index(b'[(') + 33 * 7}: nesting of fields 33 exceeds the limit of 32",
+    )
     data = npy_of("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "-" * 1_000_000, b"", (2, 0))
-    yield refused("minus_signs_1000000", row, data, f"byte {data.index(b'---')}: header: a non-negative integer below 2**63 expected, found '-'")
+    yield refused(
+        "minus_signs_1000000",
+        row,
+        data,
+        f"byte {data.index(b'---')}: header: a non-negative integer below 2**63 expected, found '-'",
+    )
     row = "9,700 spaces then ! or '"
     data = npy_of("{" + " " * 1_000_000 + "!", b"", (2, 0))
-    yield refused("spaces_1000000_then_an_exclamation_mark", row, data, f"byte {len(data) - 1}: header: a string expected, found '!'")
+    yield refused(
+        "spaces_1000000_then_an_exclamation_mark",
+        row,
+        data,
+        f"byte {len(data) - 1}: header: a string expected, found '!'",
+    )
     row = "missing or extra key, wrong types, calls"
     key = "k" * 1_000_000
     data = npy_of(f"{{'{key}': 1}}", b"", (2, 0))
-    yield refused("key_of_1000000_characters", row, data, "~header: key .* is not one of descr, fortran_order and shape")
+    yield refused(
+        "key_of_1000000_characters", row, data, "~header: key .* is not one of descr, fortran_order and shape"
+    )
 
 
 assert MAGIC == npy("<f4", (), b"")[:6]

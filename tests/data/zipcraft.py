@@ -106,7 +106,9 @@ def end_record(
     entries_here = entries if entries_here is None else entries_here
     comment_len = len(comment) if comment_len is None else comment_len
     counts = struct.pack("<HHHH", disk, directory_disk, entries_here, entries)
-    return b"PK\x05\x06" + counts + struct.pack("<IIH", directory_size, directory_offset, comment_len) + comment
+    return (
+        b"PK\x05\x06" + counts + struct.pack("<IIH", directory_size, directory_offset, comment_len) + comment
+    )
 
 
 def zip64_end_record(
