@@ -1,1 +1,11 @@
-//! x
+//! Properties of `npzarrow` that must hold for any bytes, one module for each fuzz target.
+//!
+//! Each module's `run` panics if its property does not hold. The binaries of `fuzz_targets/` hand it what
+//! libFuzzer makes up; the tests of this crate hand it the seeds and mutations of them, on any toolchain.
+
+pub mod archive;
+pub mod differential;
+pub mod header;
+pub mod inflate;
+mod memory;
+mod model;
