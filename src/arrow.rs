@@ -56,6 +56,9 @@ mod text;
 mod transfer;
 mod transpose;
 
+#[cfg(test)]
+mod tests;
+
 pub use options::{ArrowOptions, CopyMode, RowLayout, TensorLayout};
 pub use plan::Plan;
 pub use repeat::repeat;
