@@ -42,6 +42,7 @@
 mod binary;
 mod boolean;
 mod elements;
+mod layout;
 mod memory;
 mod number;
 mod options;

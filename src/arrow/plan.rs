@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_buffer::Buffer;
-use arrow_schema::{DataType, FieldRef};
+use arrow_schema::FieldRef;
 
 use super::memory::{self, to_u64, to_usize};
 use super::options::{ArrowOptions, RowLayout};
-use super::temporal::Conversion;
 use super::tensor::Lists;
 use super::transfer::{Case, CopyReason, Origin, Transfer};
-use super::{binary, elements, schema, swap, transpose};
+use super::{elements, layout, schema, swap, transpose};
 use crate::error::{Error, ErrorKind, Result};
-use crate::npy::{Dtype, Header, Order, Scalar};
+use crate::npy::{Header, Order};
 
 /// The most rows and elements that take no byte of the payload: their offsets must be bounded by something.
 const MAX_EMPTY: u64 = 1 << 24;
@@ -66,7 +65,7 @@ impl Plan {
         let (field, lists) = schema::column(name, dtype, cell, options)?;
         let rows = if options.rows == RowLayout::Archive { 1 } else { shape.rows() };
         let count = if lists == Lists::Empty { 0 } else { shape.element_count() };
-        let empty = if lists == Lists::Empty { rows } else { without_bytes(dtype, count) };
+        let empty = if lists == Lists::Empty { rows } else { layout::without_bytes(dtype, count) };
         let limit = MAX_EMPTY.max(header.payload_len());
         if empty > limit {
             return Err(Error::new(ErrorKind::LimitExceeded {
@@ -77,10 +76,10 @@ impl Plan {
         }
         let is_fortran = header.order() == Order::Fortran && !transpose::is_free(shape);
         let decision = Case {
-            conversion: conversion(dtype, lists.item_type(field.data_type()))
+            conversion: layout::reason(dtype, lists.item_type(field.data_type()))
                 .or_else(|| is_fortran.then_some(CopyReason::FortranOrder))
                 .or_else(|| swap::width(dtype).map(|_| CopyReason::ByteOrder)),
-            alignment: alignment(dtype),
+            alignment: layout::alignment(dtype),
             copy: options.copy,
             origin,
             address,
@@ -156,72 +155,15 @@ impl Plan {
     }
 }
 
-/// Returns why elements of this dtype cannot lie in Arrow memory as they are, apart from order and address.
-fn conversion(dtype: &Dtype, data_type: &DataType) -> Option<CopyReason> {
-    let reason = match dtype {
-        Dtype::Record(_) => return Some(CopyReason::Record),
-        Dtype::Subarray(subarray) => return conversion(subarray.dtype(), data_type),
-        Dtype::Scalar(Scalar::Bool, _) if *data_type == DataType::Boolean => return Some(CopyReason::Packed),
-        Dtype::Datetime(unit, _) | Dtype::Timedelta(unit, _) => {
-            let is_date = matches!(dtype, Dtype::Datetime(..));
-            match Conversion::try_new(dtype, *unit, is_date) {
-                Ok(conversion) if !conversion.is_shared() => conversion.reason(),
-                _ => return None,
-            }
-        }
-        Dtype::Text(..) => "four bytes per code point become UTF-8",
-        Dtype::Bytes(len) if *data_type == DataType::BinaryView => {
-            if *len > binary::MAX_INLINE {
-                return None;
-            }
-            "strings of at most 12 bytes lie in their views"
-        }
-        Dtype::Bytes(_) => "the NULs that pad strings are cut; string_view=True shares long strings",
-        Dtype::Scalar(..) | Dtype::Void(_) | Dtype::Object => return None,
-    };
-    Some(CopyReason::Converted(reason))
-}
-
-/// Returns the alignment that Arrow's type for such elements has, if they are shared.
-fn alignment(dtype: &Dtype) -> usize {
-    match dtype {
-        Dtype::Scalar(scalar, _) => match scalar.item_size() {
-            2 => align_of::<u16>(),
-            4 => align_of::<u32>(),
-            8 if *scalar == Scalar::Complex64 => align_of::<f32>(),
-            8 | 16 => align_of::<u64>(),
-            _ => 1,
-        },
-        Dtype::Datetime(..) | Dtype::Timedelta(..) => align_of::<i64>(),
-        _ => 1,
-    }
-}
-
-/// Returns how many elements and lists of `count` such elements are bounded by no byte of the payload.
-fn without_bytes(dtype: &Dtype, count: u64) -> u64 {
-    match dtype {
-        Dtype::Record(record) if record.fields().is_empty() && record.item_size() == 0 => count,
-        Dtype::Record(record) => record
-            .fields()
-            .iter()
-            .fold(0, |sum: u64, field| sum.saturating_add(without_bytes(&field.dtype, count))),
-        Dtype::Subarray(subarray) if subarray.shape().contains(&0) => count,
-        Dtype::Subarray(subarray) => {
-            without_bytes(subarray.dtype(), count.saturating_mul(subarray.shape().element_count()))
-        }
-        dtype if dtype.item_size() == 0 => count,
-        _ => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use arrow_array::Array;
     use arrow_array::cast::AsArray;
+    use arrow_schema::DataType;
 
     use super::super::options::CopyMode;
     use super::*;
-    use crate::npy::Shape;
+    use crate::npy::{Dtype, Shape};
 
     fn plan(descr: &str, order: Order, shape: &[u64], origin: Origin, address: usize) -> Result<Plan> {
         plan_with(&ArrowOptions::default(), descr, order, shape, origin, address)
@@ -246,134 +188,69 @@ mod tests {
 
     const FOREIGN: char = if cfg!(target_endian = "big") { '<' } else { '>' };
 
+    const EVERY_REASON: [(&str, &[u64], Origin, usize, &str); 19] = [
+        ("'=f8'", &[4, 2], Origin::Immutable, 64, "shared"),
+        ("F '=f8'", &[4, 1], Origin::Immutable, 64, "shared"),
+        ("'=c8'", &[4], Origin::Immutable, 4, "shared"),
+        ("'|V13'", &[4], Origin::Immutable, 1, "shared"),
+        ("'|u1'", &[4], Origin::Immutable, 3, "shared"),
+        ("[('x', '=f4')]", &[0], Origin::Mutable, 1, "shared"),
+        (
+            "'=f8'",
+            &[4],
+            Origin::Immutable,
+            12,
+            "the payload begins 4 bytes behind a multiple of 8 (copy first)",
+        ),
+        (
+            "'=M8[s]'",
+            &[4],
+            Origin::Immutable,
+            1,
+            "the payload begins 1 bytes behind a multiple of 8 (copy first)",
+        ),
+        ("'=f8'", &[4], Origin::Mutable, 64, "the input can be written to (copy first)"),
+        (
+            "'|b1'",
+            &[4],
+            Origin::Mutable,
+            9,
+            "Arrow packs truth values into bits; bool8=True shares them (copy first)",
+        ),
+        ("'=f8'", &[4], Origin::Inflated, 64, "the member is deflated"),
+        ("'=f8'", &[4], Origin::Read, 64, "the file was read; mmap=True shares its pages"),
+        ("F '=f8'", &[4, 2], Origin::Immutable, 1, "the axes are in Fortran order"),
+        ("'~f8'", &[4, 2], Origin::Immutable, 1, "the bytes of each number are in foreign order"),
+        (
+            "'|S13'",
+            &[4],
+            Origin::Read,
+            1,
+            "the NULs that pad strings are cut; string_view=True shares long strings",
+        ),
+        ("'=U3'", &[4], Origin::Inflated, 1, "four bytes per code point become UTF-8"),
+        ("'=M8[D]'", &[4], Origin::Read, 1, "Arrow counts dates in days of 32 bits"),
+        ("'=m8[h]'", &[4], Origin::Immutable, 1, "the steps are scaled to a unit that Arrow has"),
+        ("[('x', '=f4')]", &[4], Origin::Immutable, 1, "the fields of records become columns"),
+    ];
+
     #[test]
     fn every_reason() {
-        let swapped = format!("'{FOREIGN}f8'");
-        for (descr, order, shape, origin, address, expected, needs_copy) in [
-            ("'=f8'", Order::C, &[4, 2][..], Origin::Immutable, 64, "shared", false),
-            ("'=f8'", Order::Fortran, &[4, 1], Origin::Immutable, 64, "shared", false),
-            ("'=c8'", Order::C, &[4], Origin::Immutable, 4, "shared", false),
-            (
-                "'|S13'",
-                Order::C,
-                &[4],
-                Origin::Immutable,
-                1,
-                "copied: the NULs that pad strings are cut; string_view=True shares long strings",
-                false,
-            ),
-            ("'|V13'", Order::C, &[4], Origin::Immutable, 1, "shared", false),
-            ("'|u1'", Order::C, &[4], Origin::Immutable, 3, "shared", false),
-            (
-                "'=f8'",
-                Order::C,
-                &[4],
-                Origin::Immutable,
-                12,
-                "copied: the payload begins 4 bytes behind a multiple of 8",
-                true,
-            ),
-            (
-                "'=M8[s]'",
-                Order::C,
-                &[4],
-                Origin::Immutable,
-                1,
-                "copied: the payload begins 1 bytes behind a multiple of 8",
-                true,
-            ),
-            ("'=f8'", Order::C, &[4], Origin::Mutable, 64, "copied: the input can be written to", true),
-            (
-                "'|b1'",
-                Order::C,
-                &[4],
-                Origin::Mutable,
-                64,
-                "copied: Arrow packs truth values into bits; bool8=True shares them",
-                true,
-            ),
-            ("'=f8'", Order::C, &[4], Origin::Inflated, 64, "copied: the member is deflated", false),
-            (
-                "'=f8'",
-                Order::C,
-                &[4],
-                Origin::Read,
-                64,
-                "copied: the file was read; mmap=True shares its pages",
-                false,
-            ),
-            (
-                "'=f8'",
-                Order::Fortran,
-                &[4, 2],
-                Origin::Immutable,
-                1,
-                "copied: the axes are in Fortran order",
-                false,
-            ),
-            (
-                &swapped,
-                Order::C,
-                &[4, 2],
-                Origin::Immutable,
-                1,
-                "copied: the bytes of each number are in foreign order",
-                false,
-            ),
-            (
-                "'|b1'",
-                Order::Fortran,
-                &[4, 2],
-                Origin::Immutable,
-                1,
-                "copied: Arrow packs truth values into bits; bool8=True shares them",
-                false,
-            ),
-            (
-                "'=U3'",
-                Order::C,
-                &[4],
-                Origin::Inflated,
-                1,
-                "copied: four bytes per code point become UTF-8",
-                false,
-            ),
-            (
-                "'=M8[D]'",
-                Order::C,
-                &[4],
-                Origin::Read,
-                1,
-                "copied: Arrow counts dates in days of 32 bits",
-                false,
-            ),
-            (
-                "'=m8[h]'",
-                Order::C,
-                &[4],
-                Origin::Immutable,
-                1,
-                "copied: the steps are scaled to a unit that Arrow has",
-                false,
-            ),
-            (
-                "[('x', '=f4')]",
-                Order::C,
-                &[4],
-                Origin::Immutable,
-                1,
-                "copied: the fields of records become columns",
-                false,
-            ),
-            ("[('x', '=f4')]", Order::C, &[0], Origin::Mutable, 1, "shared", false),
-        ] {
-            let plan = plan(descr, order, shape, origin, address).unwrap();
-            assert_eq!((&*plan.transfer().to_string(), plan.needs_copy()), (expected, needs_copy), "{descr}");
-            let never = ArrowOptions::default().with_copy(CopyMode::Never);
-            let never = plan_with(&never, descr, order, shape, origin, address);
-            assert_eq!(never.is_ok(), expected == "shared", "{descr}");
-            let always = ArrowOptions::default().with_copy(CopyMode::Always);
-            let always = plan_with(&always, descr, order, shape, origin, address).unwrap();
+        for (descr, shape, origin, address, expected) in EVERY_REASON {
+            let foreign = descr.replace('~', &FOREIGN.to_string());
+            let (order, descr) = match foreign.strip_prefix("F ") {
+                Some(descr) => (Order::Fortran, descr),
+                None => (Order::C, &*foreign),
+            };
+            let planned = |copy| {
+                let options = ArrowOptions::default().with_copy(copy);
+                plan_with(&options, descr, order, shape, origin, address)
+            };
+            let auto = planned(CopyMode::Auto).unwrap();
+            let text = format!("{}{}", auto.transfer(), if auto.needs_copy() { " (copy first)" } else { "" });
+            assert_eq!(text.strip_prefix("copied: ").unwrap_or(&text), expected, "{descr}");
+            assert_eq!(planned(CopyMode::Never).is_ok(), expected == "shared", "{descr}");
+            let always = planned(CopyMode::Always).unwrap();
             assert!(*always.transfer() != Transfer::Shared || shape.contains(&0), "{descr}");
         }
         let views = ArrowOptions::default().with_string_view(true).with_bool8(true);
