@@ -7,26 +7,29 @@ use arrow_buffer::Buffer;
 
 use super::archive::{NpzArchive, strip_suffix};
 use super::options::ReadOptions;
+use crate::aligned::AlignedBuf;
 use crate::array::{Column, HEADER_GUESS, NpyArray, OwnedPayload, Payload, read_header};
 use crate::arrow::{Origin, Plan};
 use crate::checksum::{combine_crc32, crc32};
+use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::limits::{BLOCK_LEN, STREAM_INFLATE_MIN};
 use crate::npy::{Header, MAGIC_PREFIX, Preamble};
-use crate::source::{AlignedBuf, LocalFile, Memory, Source, slice, to_u64};
+use crate::source::{LocalFile, Memory, Source, slice};
 use crate::zip::{Entry, InflateStream, Method, inflate_into};
 
 impl NpzArchive {
     /// Finds the data of a member and compares its local header with the directory.
     pub(super) fn locate(&self, index: usize) -> Result<(&Entry, Range<u64>)> {
-        let range = self.directory.local_header_range(index, 0).zip(self.directory.entry(index));
+        // All that lies before the next member; nothing of it is read yet.
+        let range = self.directory.local_header_range(index, u64::MAX).zip(self.directory.entry(index));
         let (range, entry) =
             range.ok_or_else(|| Error::new(ErrorKind::EntryNotFound { name: index.to_string() }))?;
         if let Source::Memory(memory) = &self.source
             && !memory.is_mutable()
         {
-            let header = slice(memory.bytes(), &(range.start..to_u64(memory.bytes().len())))?;
+            let header = slice(memory.bytes(), &range)?;
             return Ok((entry, self.directory.data_range(index, header)?));
         }
         let mut ahead = HEADER_GUESS;
