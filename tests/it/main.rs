@@ -15,6 +15,8 @@ mod manifest;
 #[cfg(test)]
 mod paths;
 #[cfg(test)]
+mod second_opinion;
+#[cfg(test)]
 mod sharing;
 #[cfg(test)]
 mod truncation;
