@@ -51,3 +51,4 @@ pub use array::{Column, NpyArray, OwnedPayload, Payload};
 pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
 pub use npz::NpzArchive;
+pub use parallel::default_threads;
