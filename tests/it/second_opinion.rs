@@ -13,7 +13,7 @@ fn by_zip(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     let mut members = Vec::new();
     for index in 0..archive.len() {
         let Ok(mut member) = archive.by_index(index) else { continue };
-        let Ok(name) = member.name().map(|name| name.into_owned()) else { continue };
+        let Ok(name) = member.name().map(std::borrow::Cow::into_owned) else { continue };
         let mut content = Vec::new();
         // What lies about its size is not read to the end of memory.
         if member.by_ref().take(64 << 20).read_to_end(&mut content).is_ok() {
