@@ -108,8 +108,7 @@ fn member(archive: &NpzArchive, index: usize, bytes: &Buffer) -> Option<NpyArray
     // A header may be as long as a MiB before that is known to be too much for its member.
     let header_limit = limit.saturating_add(2 << 20).saturating_add(64 * declared_size(entry));
     let header = within(header_limit, "reading a header", || archive.header_at(index));
-    let result =
-        within(header_limit, "reading a member", || archive.array_at(index, &Interrupt::default()));
+    let result = within(header_limit, "reading a member", || archive.array_at(index, &Interrupt::default()));
     let array = match result {
         Ok(array) => array,
         Err(error) => {
@@ -160,7 +159,7 @@ fn check_column(
         Transfer::Shared => {
             assert!(shares || payload.is_empty() || options.string_view, "{column:?}");
         }
-        _ => assert!(!shares, "{column:?}"),
+        Transfer::Copied(_) => assert!(!shares, "{column:?}"),
     }
 }
 

@@ -113,8 +113,18 @@ fn slice(data: &[u8], range: Range<u64>) -> Option<&[u8]> {
 /// Texts of `zip` for what it looks at and we do not: extra fields other than zip64, zip64 records that no
 /// sentinel asks for, and the local headers of members that nobody reads.
 fn is_known_refusal(error: &str) -> bool {
-    const KNOWN: [&str; 10] =
-        ["extra", "fill whole buffer", "unicode", "aes", "timestamp", "ntfs", "zip64", "eocd64", "support", "local file header"];
+    const KNOWN: [&str; 10] = [
+        "extra",
+        "fill whole buffer",
+        "unicode",
+        "aes",
+        "timestamp",
+        "ntfs",
+        "zip64",
+        "eocd64",
+        "support",
+        "local file header",
+    ];
     let error = error.to_lowercase();
     KNOWN.iter().any(|known| error.contains(known))
 }
@@ -187,7 +197,8 @@ fn methods_agree(data: &[u8]) {
         Buffer::from(writer.finish().expect("memory").into_inner())
     };
     let [stored, deflated] = [CompressionMethod::Stored, CompressionMethod::Deflated].map(|method| {
-        let archive = NpzArchive::with_options(written(method), &open_options()).expect("zip writes archives");
+        let archive =
+            NpzArchive::with_options(written(method), &open_options()).expect("zip writes archives");
         let array = archive.array("x");
         let header = archive.header("x");
         assert!(header.is_ok() || array.is_err());

@@ -1,4 +1,11 @@
 //! Runs every seed, mutations of every seed, and the test corpus through each target, without libFuzzer.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test that fails says so"
+)]
 
 use std::fs;
 use std::path::Path;
