@@ -8,7 +8,7 @@ use npzarrow::Interrupt;
 use pyo3::prelude::*;
 
 /// Work on fewer bytes than this is over before another thread could use the lock.
-const DETACH_MIN: u64 = 64 << 10;
+pub(crate) const DETACH_MIN: u64 = 64 << 10;
 /// Work on more bytes than this may last long enough for a person to want to stop it.
 const POLL_MIN: u64 = 64 << 20;
 /// How often signals are looked at.

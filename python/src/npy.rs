@@ -20,27 +20,32 @@ use crate::stream;
 #[pyfunction]
 #[pyo3(signature = (source, *, copy=false))]
 pub(crate) fn load_npy<'py>(source: &Bound<'py, PyAny>, copy: bool) -> PyResult<Bound<'py, PyAny>> {
-    let array = if let Ok(bytes) = source.cast_exact::<PyBytes>() {
-        load_bytes(bytes)?
+    if let Ok(bytes) = source.cast_exact::<PyBytes>() {
+        load_bytes(bytes, copy)
     } else {
-        load_other(source)?
-    };
-    if copy { ndarray::copy(&array) } else { Ok(array) }
+        load_other(source, copy)
+    }
 }
 
 /// The fast path: `bytes` are the base of the array themselves.
-fn load_bytes<'py>(bytes: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>> {
+fn load_bytes<'py>(bytes: &Bound<'py, PyBytes>, copy: bool) -> PyResult<Bound<'py, PyAny>> {
     let py = bytes.py();
     let header = Header::parse(bytes.as_bytes()).or_raise(py)?;
+    if copy {
+        return ndarray::copied(py, &header, header.payload(bytes.as_bytes()).or_raise(py)?);
+    }
     ndarray::over_bytes(&header, bytes)?.or_raise(py)
 }
 
-fn load_other<'py>(source: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+fn load_other<'py>(source: &Bound<'py, PyAny>, copy: bool) -> PyResult<Bound<'py, PyAny>> {
     let py = source.py();
     match Input::of(source)? {
         Input::Buffer(object) => {
             let owner = BufferOwner::export(&object)?;
             let header = parse_copy(owner.get().as_slice()).or_raise(py)?;
+            if copy {
+                return ndarray::copied(py, &header, header.payload(owner.get().as_slice()).or_raise(py)?);
+            }
             ndarray::over_export(&header, &owner)?.or_raise(py)
         }
         Input::Path(path) => {
@@ -53,10 +58,8 @@ fn load_other<'py>(source: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             let (header, payload) = array.into_parts();
             ndarray::of_payload(py, &header, payload, None)
         }
-        Input::File(file) => {
-            let array = load_bytes(&stream::read_array(&file)?)?;
-            ndarray::copy(&array)
-        }
+        // What was read belongs to nobody else, but `bytes` cannot be written to.
+        Input::File(file) => load_bytes(&stream::read_array(&file)?, true),
     }
 }
 
