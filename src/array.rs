@@ -189,13 +189,18 @@ impl Column {
     #[must_use]
     pub fn with_nested_tensors(&self) -> Self {
         let (array, field) = nest_tensors(ArrayRef::clone(&self.array), FieldRef::clone(&self.field));
-        Self { array, field, transfer: self.transfer.clone(), first_axis: self.first_axis }
+        Self { array, field, transfer: self.transfer, first_axis: self.first_axis }
     }
 
     pub(crate) fn build(plan: &Plan, header: &Header, payload: Buffer) -> Result<Self> {
         let array = plan.array(payload)?;
         let first_axis = header.shape().first().copied();
-        Ok(Self { array, field: FieldRef::clone(plan.field()), transfer: plan.transfer().clone(), first_axis })
+        Ok(Self {
+            array,
+            field: FieldRef::clone(plan.field()),
+            transfer: *plan.transfer(),
+            first_axis,
+        })
     }
 }
 

@@ -42,6 +42,7 @@
 mod binary;
 mod boolean;
 mod elements;
+mod layout;
 mod memory;
 mod number;
 mod options;
@@ -55,6 +56,9 @@ mod tensor;
 mod text;
 mod transfer;
 mod transpose;
+
+#[cfg(test)]
+mod tests;
 
 pub use options::{ArrowOptions, CopyMode, RowLayout, TensorLayout};
 pub use plan::Plan;

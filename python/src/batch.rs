@@ -58,9 +58,8 @@ pub(crate) fn read_npz(
     let in_file = source.path().is_some();
     let archive = NpzArchive::with_options(source, &open).or_raise(py)?;
     let cost = cost(&archive, options.columns.as_deref()).max(if in_file { FILE_MIN } else { 0 });
-    let read = |interrupt: &npzarrow::Interrupt| {
-        archive.columns(&options.clone().with_interrupt(interrupt.clone()))
-    };
+    let read =
+        |interrupt: &npzarrow::Interrupt| archive.columns(&options.clone().with_interrupt(interrupt.clone()));
     let (columns, rows) = interrupt::run(py, cost, read)?.or_raise(py)?;
     NpzBatch::new(columns, rows)
 }
@@ -77,7 +76,8 @@ fn cost(archive: &NpzArchive, columns: Option<&[String]>) -> u64 {
 
 impl NpzBatch {
     fn new(columns: Vec<Column>, rows: usize) -> PyResult<Self> {
-        let schema = ArrowSchema::new(columns.iter().map(|column| Arc::clone(&column.field)).collect::<Vec<_>>());
+        let schema =
+            ArrowSchema::new(columns.iter().map(|column| Arc::clone(&column.field)).collect::<Vec<_>>());
         let arrays = columns.iter().map(|column| Arc::clone(&column.array)).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::new(schema), arrays, &options);

@@ -75,7 +75,9 @@ fn convert(array: ArrayRef, field: &FieldRef, wanted: &DataType) -> (ArrayRef, F
         _ => false,
     };
     match arrow_cast::cast(&array, wanted) {
-        Ok(array) if offered => (array, Arc::new(Field::new(field.name(), wanted.clone(), field.is_nullable()))),
+        Ok(array) if offered => {
+            (array, Arc::new(Field::new(field.name(), wanted.clone(), field.is_nullable())))
+        }
         _ => (array, Arc::clone(field)),
     }
 }

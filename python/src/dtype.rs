@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "NumPy's C API")]
 
 use npzarrow::npy::{Dtype, Record, Scalar};
-use numpy::npyffi::{PY_ARRAY_API, NPY_TYPES, PyArray_Descr};
+use numpy::npyffi::{NPY_TYPES, PY_ARRAY_API, PyArray_Descr};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};

@@ -42,7 +42,8 @@ fn strerror(cause: &std::io::Error) -> String {
 /// Makes an exception of `npzarrow._errors`.
 fn exception(py: Python<'_>, class: &str, text: String) -> PyResult<PyErr> {
     static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let errors = ERRORS.get_or_try_init(py, || PyModule::import(py, "npzarrow._errors").map(Bound::unbind))?;
+    let errors =
+        ERRORS.get_or_try_init(py, || PyModule::import(py, "npzarrow._errors").map(Bound::unbind))?;
     let instance = errors.bind(py).getattr(class)?.call1((text,))?;
     Ok(PyErr::from_value(instance))
 }

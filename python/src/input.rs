@@ -32,9 +32,10 @@ impl<'py> Input<'py> {
         if source.is_instance_of::<PyString>() || source.hasattr(intern!(py, "__fspath__"))? {
             let path: PathBuf = source.extract()?;
             return match path.to_str().and_then(|path| path.split_once("://")) {
-                Some((scheme, _)) if !path.exists() => {
-                    Err(PyValueError::new_err(format!("{}: {scheme} URLs cannot be opened here", path.display())))
-                }
+                Some((scheme, _)) if !path.exists() => Err(PyValueError::new_err(format!(
+                    "{}: {scheme} URLs cannot be opened here",
+                    path.display()
+                ))),
                 _ => Ok(Self::Path(path)),
             };
         }

@@ -1,8 +1,8 @@
 //! `load_npy` and `read_npy`: one array.
 
 use npzarrow::npy::{Header, Preamble};
-use npzarrow::{Column, NpyArray as Array};
 use npzarrow::source::Source;
+use npzarrow::{Column, NpyArray as Array};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyTuple};
 

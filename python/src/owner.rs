@@ -132,7 +132,11 @@ fn is_immutable(object: &Bound<'_, PyAny>) -> bool {
         if object.is_instance_of::<PyBytes>() {
             return true;
         }
-        let next = match &*object.get_type().fully_qualified_name().map_or_else(|_| String::new(), |name| name.to_string()) {
+        let next = match &*object
+            .get_type()
+            .fully_qualified_name()
+            .map_or_else(|_| String::new(), |name| name.to_string())
+        {
             "mmap.mmap" => return PyUntypedBuffer::get(&object).is_ok_and(|buffer| buffer.readonly()),
             "memoryview" => object.cast::<PyMemoryView>().ok().and_then(|view| view.getattr("obj").ok()),
             "numpy.ndarray" => {

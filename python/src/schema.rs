@@ -64,7 +64,9 @@ fn line(field: &Field) -> String {
     if let Some(extension) = field.metadata().get("ARROW:extension:name") {
         line.push_str(", ");
         line.push_str(extension);
-        if let Some(metadata) = field.metadata().get("ARROW:extension:metadata").filter(|text| !text.is_empty()) {
+        if let Some(metadata) =
+            field.metadata().get("ARROW:extension:metadata").filter(|text| !text.is_empty())
+        {
             line.push(' ');
             line.push_str(metadata);
         }

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) const MAX_INLINE: u64 = 12;
 
 /// The most bytes of one buffer of a view array, as of one `Binary` or `Utf8` column.
-const MAX_BUFFER_LEN: usize = i32::MAX.unsigned_abs() as usize;
+pub(super) const MAX_BUFFER_LEN: usize = i32::MAX.unsigned_abs() as usize;
 
 /// Shares elements of `size` bytes, the dtype `V`.
 pub(super) fn fixed(bytes: &Buffer, size: i32) -> Result<ArrayRef> {
@@ -31,13 +31,8 @@ pub(super) fn trimmed(bytes: &Buffer, size: usize, count: usize, data_type: &Dat
     let mut offsets = Offsets::try_with_capacity(count)?;
     let values = compacted(bytes.len(), |out| {
         let mut end = 0;
-        for (_, item) in starts(bytes, size, count) {
-            let item = trim(item);
-            let next = end + item.len();
-            if let Some(out) = out.get_mut(end..next) {
-                out.copy_from_slice(item);
-            }
-            end = next;
+        for (start, _) in starts(bytes, size, count) {
+            end += append(bytes, start, size, out.get_mut(end..).unwrap_or_default());
             offsets.push(end)?;
         }
         Ok(end)
@@ -73,6 +68,21 @@ pub(super) fn trim(mut item: &[u8]) -> &[u8] {
     item.get(..len).unwrap_or(item)
 }
 
+/// Appends the element at `start` without the NULs at its end, and returns its length then.
+pub(super) fn append(bytes: &[u8], start: usize, size: usize, out: &mut [u8]) -> usize {
+    let rest = bytes.get(start..).unwrap_or_default();
+    let item = trim(rest.get(..size).unwrap_or(rest));
+    // Sixteen bytes are one instruction, a few bytes are a call; what is too much will be overwritten.
+    if item.len() <= 16
+        && let (Some(out), Some(sixteen)) = (out.first_chunk_mut::<16>(), rest.first_chunk::<16>())
+    {
+        *out = *sixteen;
+    } else if let Some(out) = out.get_mut(..item.len()) {
+        out.copy_from_slice(item);
+    }
+    item.len()
+}
+
 /// Fills at most `capacity` bytes; `write` returns how many it wrote. Memory that would stay half empty is
 /// given back.
 pub(super) fn compacted(capacity: usize, write: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result<Buffer> {
@@ -104,6 +114,11 @@ impl Offsets {
         };
         self.0.push(end);
         Ok(())
+    }
+
+    /// Forgets all values.
+    pub(super) fn clear(&mut self) {
+        self.0.truncate(1);
     }
 
     /// Returns the offsets.

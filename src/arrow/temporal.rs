@@ -180,7 +180,8 @@ fn scaled<const WIDTH: usize>(steps: &[i64], convert: impl Fn(i64) -> ([u8; WIDT
         let mut all_fit = true;
         for (out, &step) in out.as_chunks_mut::<WIDTH>().0.iter_mut().zip(steps) {
             let (value, fits) = convert(step);
-            all_fit &= fits | (step == NAT);
+            let is_nat = step == NAT;
+            all_fit &= is_nat | fits;
             *out = value;
         }
         if all_fit {
@@ -195,8 +196,7 @@ fn scaled<const WIDTH: usize>(steps: &[i64], convert: impl Fn(i64) -> ([u8; WIDT
 /// Marks NaT as null; none, and no bitmap, if there is no NaT.
 fn nulls(steps: &[i64]) -> Option<NullBuffer> {
     // Whole blocks without a branch inside, so that the search for the usual case runs at memory speed.
-    let has_nat =
-        steps.chunks(1024).any(|block| block.iter().fold(false, |found, &step| found | (step == NAT)));
+    let has_nat = steps.chunks(1024).any(|block| block.iter().filter(|&&step| step == NAT).count() > 0);
     has_nat.then(|| {
         let mut steps = steps.iter();
         let len = steps.len();

@@ -212,8 +212,9 @@ mod tests {
         assert!(nested_field.metadata().is_empty());
         let expected = Lists::Fixed(vec![2, 3, 2]).data_type(Field::new_list_field(DataType::Int16, true));
         assert_eq!((nested.data_type(), nested.len()), (&expected, 2));
-        let inner = nested.as_fixed_size_list().values().as_fixed_size_list().values().clone();
-        let values = inner.as_fixed_size_list().values();
+        let planes = nested.as_fixed_size_list().values();
+        let rows = planes.as_fixed_size_list().values();
+        let values = rows.as_fixed_size_list().values();
         assert_eq!(values, sliced.as_fixed_size_list().values());
         assert_eq!(
             values.to_data().buffers()[0].as_ptr(),

@@ -11,72 +11,110 @@ use super::binary::{self, Offsets};
 use super::memory::{self, to_u64};
 use crate::error::{Error, ErrorKind, Result};
 
-const MAX_BUFFER_LEN: usize = i32::MAX.unsigned_abs() as usize;
-
 /// Makes `Utf8` or `Utf8View` of elements of `chars` code points in the machine's byte order; NULs at the
 /// end are cut, as NumPy does.
 pub(super) fn array(bytes: &Buffer, chars: usize, count: usize, data_type: &DataType) -> Result<ArrayRef> {
     if *data_type == DataType::Utf8View {
         memory::reserve_check(count.saturating_mul(size_of::<usize>()))?;
         let mut ends = Vec::with_capacity(count);
-        let values = decode(bytes, chars, count, |end| {
-            ends.push(end);
-            Ok(())
-        })?;
+        let values = decode(bytes, chars, count, &mut ends)?;
         let items = ends.iter().scan(0, |start, &end| {
             let start = std::mem::replace(start, end);
             Some((start, end - start))
         });
-        return binary::views::<StringViewType>(&values, count, items, MAX_BUFFER_LEN);
+        return binary::views::<StringViewType>(&values, count, items, binary::MAX_BUFFER_LEN);
     }
     let mut offsets = Offsets::try_with_capacity(count)?;
-    let values = decode(bytes, chars, count, |end| offsets.push(end))?;
+    let values = decode(bytes, chars, count, &mut offsets)?;
     Ok(Arc::new(StringArray::try_new(offsets.finish(), values, None)?))
 }
 
-/// Returns the UTF-8 of all elements, one behind the other; `push` gets the end of each.
-fn decode(
-    bytes: &[u8],
-    chars: usize,
-    count: usize,
-    mut push: impl FnMut(usize) -> Result<()>,
-) -> Result<Buffer> {
+/// Takes the end of each value.
+trait Ends {
+    fn push(&mut self, end: usize) -> Result<()>;
+    fn clear(&mut self);
+}
+
+impl Ends for Offsets {
+    fn push(&mut self, end: usize) -> Result<()> {
+        self.push(end)
+    }
+
+    fn clear(&mut self) {
+        self.clear();
+    }
+}
+
+impl Ends for Vec<usize> {
+    fn push(&mut self, end: usize) -> Result<()> {
+        self.push(end);
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.clear();
+    }
+}
+
+/// Returns the UTF-8 of all elements, one behind the other.
+fn decode(bytes: &[u8], chars: usize, count: usize, ends: &mut impl Ends) -> Result<Buffer> {
     if chars == 0 {
-        (0..count).try_for_each(|_| push(0))?;
+        (0..count).try_for_each(|_| ends.push(0))?;
         return memory::copied(&[]);
     }
     let (code_points, _) = bytes.as_chunks::<4>();
-    // Whether there is anything but ASCII decides how much room is needed; asking is cheap.
-    let max_len = if is_ascii(code_points) { 1 } else { 4 };
-    binary::compacted(code_points.len() * max_len, |out| {
+    // Most text is ASCII, which needs a quarter of the room, and no second look to know that it is valid.
+    if let Some(values) = decode_ascii(code_points, chars, ends)? {
+        return Ok(values);
+    }
+    ends.clear();
+    binary::compacted(bytes.len(), |out| {
         let mut end = 0;
         for (index, item) in code_points.chunks_exact(chars).enumerate() {
             let room = out.get_mut(end..).unwrap_or_default();
-            end += if max_len == 1 || is_ascii(item) {
-                narrow(item, room)
-            } else {
-                encode(item, room).ok_or_else(|| not_text(index))?
-            };
-            push(end)?;
+            end += encode(item, room).ok_or_else(|| not_text(index))?;
+            ends.push(end)?;
         }
         Ok(end)
     })
 }
 
-fn is_ascii(code_points: &[[u8; 4]]) -> bool {
-    code_points
-        .chunks(256)
-        .all(|block| block.iter().fold(0, |bits, code_point| bits | u32::from_ne_bytes(*code_point)) < 0x80)
+/// Code points that are narrowed at a time, so that their bytes are still in the cache when they are cut.
+const BLOCK: usize = 4096;
+
+/// As [`decode`], but gives up with `None` at the first block that is not ASCII.
+fn decode_ascii(code_points: &[[u8; 4]], chars: usize, ends: &mut impl Ends) -> Result<Option<Buffer>> {
+    let block_len = (BLOCK / chars).max(1) * chars;
+    let mut narrowed = vec![0; block_len.min(code_points.len())];
+    let mut is_ascii = true;
+    let values = binary::compacted(code_points.len(), |out| {
+        let mut end = 0;
+        for block in code_points.chunks(block_len) {
+            let narrowed = narrowed.get_mut(..block.len()).unwrap_or_default();
+            is_ascii = narrow(block, narrowed);
+            if !is_ascii {
+                return Ok(0);
+            }
+            for start in (0..narrowed.len()).step_by(chars) {
+                end += binary::append(narrowed, start, chars, out.get_mut(end..).unwrap_or_default());
+                ends.push(end)?;
+            }
+        }
+        Ok(end)
+    })?;
+    Ok(is_ascii.then_some(values))
 }
 
-/// Writes ASCII and returns its length without the NULs at the end.
-fn narrow(item: &[[u8; 4]], out: &mut [u8]) -> usize {
-    let out = out.get_mut(..item.len()).unwrap_or_default();
-    for (byte, code_point) in out.iter_mut().zip(item) {
-        let [low, ..] = u32::from_ne_bytes(*code_point).to_le_bytes();
+/// Takes the lowest byte of each code point; false if that loses something.
+fn narrow(code_points: &[[u8; 4]], out: &mut [u8]) -> bool {
+    let mut bits = 0;
+    for (byte, code_point) in out.iter_mut().zip(code_points) {
+        let code_point = u32::from_ne_bytes(*code_point);
+        bits |= code_point;
+        let [low, ..] = code_point.to_le_bytes();
         *byte = low;
     }
-    binary::trim(out).len()
+    bits < 0x80
 }
 
 /// Writes any text and returns its length without the NULs at the end; `None` if it is none.

@@ -15,131 +15,139 @@ pub(super) fn to_c_order(bytes: &[u8], out: &mut [u8], shape: &[u64], item_size:
     let dims: Vec<usize> =
         shape.iter().filter(|&&dim| dim != 1).map(|&dim| to_usize(dim)).collect::<Result<_>>()?;
     let item_size = to_usize(item_size)?;
-    let (&[first, ref middle @ .., last], true) = (&dims[..], item_size > 0) else {
+    let (Some((&rows, inner)), true) = (dims.split_first(), item_size > 0 && !dims.contains(&0)) else {
         out.copy_from_slice(bytes);
         return Ok(());
     };
-    let axes = Axes { first, middle, last };
     match item_size {
-        1 => Items::<1>::copy(&axes, bytes, out),
-        2 => Items::<2>::copy(&axes, bytes, out),
-        4 => Items::<4>::copy(&axes, bytes, out),
-        8 => Items::<8>::copy(&axes, bytes, out),
-        16 => Items::<16>::copy(&axes, bytes, out),
-        _ => axes.for_each_tile(|tile| tile.copy_any(item_size, bytes, out)),
+        1 => copy_items::<1, 64>(rows, inner, bytes, out),
+        2 => copy_items::<2, 32>(rows, inner, bytes, out),
+        4 => copy_items::<4, 32>(rows, inner, bytes, out),
+        8 => copy_items::<8, 32>(rows, inner, bytes, out),
+        16 => copy_items::<16, 16>(rows, inner, bytes, out),
+        _ => for_each_tile(rows, inner, 32, |tile| tile.copy_any(item_size, bytes, out)),
     }
     Ok(())
 }
 
-/// Elements along each side of a tile: 64 bytes or more of each row and column for all but one-byte types.
-const SIDE: usize = 32;
+/// Columns of a tile.
+const WIDTH: usize = 32;
 
-/// The axes: the first is contiguous in Fortran order, the last in C order.
-struct Axes<'a> {
-    first: usize,
-    middle: &'a [usize],
-    last: usize,
-}
-
-/// A rectangle of the first and the last axis, in elements.
+/// A rectangle of rows and columns, where a column is one element of each row: an index of the inner axes. In
+/// Fortran order the elements of a column are neighbours, in C order those of a row.
 struct Tile {
-    /// Where it begins in each order.
-    from: usize,
-    to: usize,
-    /// Its length along the first axis; the elements are neighbours in Fortran order.
-    height: usize,
-    /// Its length along the last axis; the elements are neighbours in C order.
+    /// Where each column begins in Fortran order.
+    columns: [usize; WIDTH],
     width: usize,
-    /// From one element of the last axis to the next in Fortran order.
-    from_step: usize,
-    /// From one element of the first axis to the next in C order.
-    to_step: usize,
+    /// Where the first row begins in C order, and how far it is to the next.
+    row: usize,
+    row_step: usize,
+    height: usize,
 }
 
-impl Axes<'_> {
-    /// Visits every tile. The first axis is the outer loop, so that few rows of the output are open at a time.
-    /// No product here exceeds the number of elements, all of which are in memory.
-    fn for_each_tile(&self, mut visit: impl FnMut(&Tile)) {
-        let middle_len: usize = self.middle.iter().product();
-        let (from_step, to_step) = (self.first * middle_len, self.last * middle_len);
-        let mut index = vec![0; self.middle.len()];
-        for top in (0..self.first).step_by(SIDE) {
-            for middle_index in 0..middle_len {
-                let from_middle = fortran_offset(self.middle, &index) * self.first;
-                for left in (0..self.last).step_by(SIDE) {
-                    visit(&Tile {
-                        from: top + from_middle + left * from_step,
-                        to: top * to_step + middle_index * self.last + left,
-                        height: SIDE.min(self.first - top),
-                        width: SIDE.min(self.last - left),
-                        from_step,
-                        to_step,
-                    });
-                }
-                advance(self.middle, &mut index);
+/// Visits tiles of at most `height` rows, from left to right, so that the rows fill up one after the other.
+/// No number here exceeds that of the elements, all of which are in memory.
+fn for_each_tile(rows: usize, inner: &[usize], height: usize, mut visit: impl FnMut(&Tile)) {
+    let row_step: usize = inner.iter().product();
+    for top in (0..rows).step_by(height) {
+        let mut columns = Columns::new(rows, inner);
+        for left in (0..row_step).step_by(WIDTH) {
+            let mut tile = Tile {
+                columns: [0; WIDTH],
+                width: WIDTH.min(row_step - left),
+                row: top * row_step + left,
+                row_step,
+                height: height.min(rows - top),
+            };
+            for start in tile.columns.iter_mut().take(tile.width) {
+                *start = top + columns.advance();
             }
+            visit(&tile);
         }
     }
 }
 
-/// Moves on to the next index in C order; from the last to the first.
-fn advance(dims: &[usize], index: &mut [usize]) {
-    for (position, dim) in index.iter_mut().zip(dims).rev() {
-        *position += 1;
-        if *position < *dim {
-            return;
+/// The places of the columns in Fortran order, in the C order of their indices.
+struct Columns {
+    /// Index, length and step of each inner axis, the last first.
+    axes: Vec<[usize; 3]>,
+    place: usize,
+}
+
+impl Columns {
+    fn new(rows: usize, inner: &[usize]) -> Self {
+        let mut step = rows;
+        let mut axes = Vec::with_capacity(inner.len());
+        for &dim in inner {
+            axes.push([0, dim, step]);
+            step *= dim;
         }
-        *position = 0;
+        axes.reverse();
+        Self { axes, place: 0 }
+    }
+
+    /// Returns the place and moves on; behind the last column comes the first.
+    fn advance(&mut self) -> usize {
+        let place = self.place;
+        for [index, dim, step] in &mut self.axes {
+            *index += 1;
+            self.place += *step;
+            if index < dim {
+                break;
+            }
+            self.place -= *dim * *step;
+            *index = 0;
+        }
+        place
     }
 }
 
-fn fortran_offset(dims: &[usize], index: &[usize]) -> usize {
-    let strides = dims.iter().scan(1, |stride, dim| Some(std::mem::replace(stride, *stride * dim)));
-    strides.zip(index).map(|(stride, position)| stride * position).sum()
-}
-
-/// Elements of a size that the compiler knows.
-struct Items<const SIZE: usize>;
-
-impl<const SIZE: usize> Items<SIZE> {
-    fn copy(axes: &Axes<'_>, bytes: &[u8], out: &mut [u8]) {
-        let (items, _) = bytes.as_chunks::<SIZE>();
-        let (out, _) = out.as_chunks_mut::<SIZE>();
-        // Columns of the tile; copying them here first keeps strides of a power of two from evicting each other.
-        let mut columns = [[[0; SIZE]; SIDE]; SIDE];
-        axes.for_each_tile(|tile| {
-            for (index, column) in columns.iter_mut().enumerate().take(tile.width) {
-                let start = tile.from + index * tile.from_step;
-                if let Some(source) = items.get(start..start + tile.height)
-                    && let Some(column) = column.get_mut(..tile.height)
-                {
-                    column.copy_from_slice(source);
+/// Copies elements of a size that the compiler knows.
+fn copy_items<const SIZE: usize, const HEIGHT: usize>(
+    rows: usize,
+    inner: &[usize],
+    bytes: &[u8],
+    out: &mut [u8],
+) {
+    let (items, _) = bytes.as_chunks::<SIZE>();
+    let (out, _) = out.as_chunks_mut::<SIZE>();
+    // Steps of a power of two would make the columns evict each other from the cache; here they are dense.
+    let mut dense = [[[0; SIZE]; HEIGHT]; WIDTH];
+    for_each_tile(rows, inner, HEIGHT, |tile| {
+        for (column, &start) in dense.iter_mut().zip(&tile.columns).take(tile.width) {
+            if let Some(source) = items.get(start..).and_then(<[_]>::first_chunk) {
+                *column = *source;
+            } else {
+                // The last elements of all: fewer than a column has.
+                column
+                    .iter_mut()
+                    .zip(items.get(start..).unwrap_or_default())
+                    .for_each(|(to, from)| *to = *from);
+            }
+        }
+        for row in 0..tile.height.min(HEIGHT) {
+            let start = tile.row + row * tile.row_step;
+            let target = out.get_mut(start..start + tile.width).unwrap_or_default();
+            if let Ok(target) = <&mut [[u8; SIZE]; WIDTH]>::try_from(&mut *target) {
+                for (item, column) in target.iter_mut().zip(&dense) {
+                    *item = column.get(row).copied().unwrap_or([0; SIZE]);
+                }
+            } else {
+                for (item, column) in target.iter_mut().zip(&dense) {
+                    *item = column.get(row).copied().unwrap_or([0; SIZE]);
                 }
             }
-            for row in 0..tile.height.min(SIDE) {
-                let start = tile.to + row * tile.to_step;
-                let Some(target) = out.get_mut(start..start + tile.width) else { continue };
-                if let Ok(target) = <&mut [[u8; SIZE]; SIDE]>::try_from(&mut *target) {
-                    for (item, column) in target.iter_mut().zip(&columns) {
-                        *item = column.get(row).copied().unwrap_or([0; SIZE]);
-                    }
-                } else {
-                    for (item, column) in target.iter_mut().zip(&columns) {
-                        *item = column.get(row).copied().unwrap_or([0; SIZE]);
-                    }
-                }
-            }
-        });
-    }
+        }
+    });
 }
 
 impl Tile {
     /// Copies elements of any size one by one.
     fn copy_any(&self, item_size: usize, bytes: &[u8], out: &mut [u8]) {
         for row in 0..self.height {
-            for column in 0..self.width {
-                let from = (self.from + row + column * self.from_step) * item_size;
-                let to = (self.to + row * self.to_step + column) * item_size;
+            for (index, column) in self.columns.iter().enumerate().take(self.width) {
+                let from = (column + row) * item_size;
+                let to = (self.row + row * self.row_step + index) * item_size;
                 if let Some(target) = out.get_mut(to..to + item_size)
                     && let Some(source) = bytes.get(from..from + item_size)
                 {
@@ -158,14 +166,17 @@ mod tests {
 
     /// The definition: element by element, by its index.
     fn model(bytes: &[u8], shape: &[usize], item_size: usize) -> Vec<u8> {
-        let mut index = vec![0; shape.len()];
-        let mut out = Vec::new();
-        for _ in 0..shape.iter().product::<usize>() {
-            let from = fortran_offset(shape, &index) * item_size;
-            out.extend(&bytes[from..from + item_size]);
-            advance(shape, &mut index);
-        }
-        out
+        let count: usize = shape.iter().product();
+        let place = |mut c_order: usize| {
+            let (mut place, mut stride) = (0, count);
+            for dim in shape.iter().rev() {
+                stride /= dim;
+                place += c_order % dim * stride;
+                c_order /= dim;
+            }
+            place * item_size
+        };
+        (0..count).flat_map(|index| &bytes[place(index)..place(index) + item_size]).copied().collect()
     }
 
     fn check(shape: &[usize], item_size: usize) {

@@ -150,8 +150,10 @@ impl Dtype {
         let size = rest.get(1..)?;
         match kind {
             b'O' if matches!(size, "" | "4" | "8") => Some(Self::Object),
-            b'M' => Some(Self::Datetime(unit_suffix(size)?, order)),
-            b'm' => Some(Self::Timedelta(unit_suffix(size)?, order)),
+            b'M' if size == "8" => Some(Self::Datetime(None, order)),
+            b'm' if size == "8" => Some(Self::Timedelta(None, order)),
+            b'M' => Some(Self::Datetime(Some(unit_suffix(size)?), order)),
+            b'm' => Some(Self::Timedelta(Some(unit_suffix(size)?), order)),
             b'S' | b'a' => Some(Self::Bytes(decimal(size)?)),
             b'V' => Some(Self::Void(decimal(size)?)),
             b'U' => {
@@ -228,14 +230,9 @@ pub(super) fn decimal(text: &str) -> Option<u64> {
     text.parse().ok().filter(|&value| i64::try_from(value).is_ok())
 }
 
-/// Parses what follows `M` or `m`: `8`, `8[ns]`, `8[25s]`.
-fn unit_suffix(text: &str) -> Option<Option<Unit>> {
-    let suffix = text.strip_prefix('8')?;
-    if suffix.is_empty() {
-        return Some(None);
-    }
-    let unit = Unit::parse(suffix.strip_prefix('[')?.strip_suffix(']')?)?;
-    Some(Some(unit))
+/// Parses what follows `M` or `m` if there is a unit: `8[ns]`, `8[25s]`.
+fn unit_suffix(text: &str) -> Option<Unit> {
+    Unit::parse(text.strip_prefix("8[")?.strip_suffix(']')?)
 }
 
 /// Writes a string as Python's `repr` would; single quotes unless it contains some.

@@ -19,8 +19,8 @@ impl Header {
     ///
     /// As [`Header::parse`] of what [`to_bytes`](Self::to_bytes) gives: a shape that overflows, a header
     /// that is too long.
-    pub fn try_new(dtype: Dtype, order: Order, shape: Shape) -> Result<Self> {
-        Self::parse(&encode(&dtype, order, &shape))
+    pub fn try_new(dtype: &Dtype, order: Order, shape: &Shape) -> Result<Self> {
+        Self::parse(&encode(dtype, order, shape))
     }
 
     /// Returns the header with everything before it, padded to a multiple of 64 bytes: byte for byte what
@@ -30,7 +30,7 @@ impl Header {
     /// use npzarrow::npy::{Dtype, Header, Order, Shape};
     ///
     /// let dtype = Dtype::from_type_str("<f4").ok_or("no dtype")?;
-    /// let header = Header::try_new(dtype, Order::C, Shape::new(vec![3]))?;
+    /// let header = Header::try_new(&dtype, Order::C, &Shape::new(vec![3]))?;
     /// let bytes = header.to_bytes();
     /// assert!(bytes.starts_with(b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False"));
     /// assert_eq!(bytes.len(), 128);
@@ -52,7 +52,7 @@ fn encode(dtype: &Dtype, order: Order, shape: &Shape) -> Vec<u8> {
     }
     let latin1: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
     let (text, version) = match latin1 {
-        Some(latin1) if padded_len(10, latin1.len()).is_some_and(|len| len <= usize::from(u16::MAX)) => {
+        Some(latin1) if padded_len(10, latin1.len()).is_some_and(|len| u16::try_from(len).is_ok()) => {
             (latin1, Version::V1)
         }
         Some(latin1) => (latin1, Version::V2),
@@ -100,7 +100,8 @@ mod tests {
             let again = Header::parse(&header.to_bytes()).unwrap();
             assert_eq!((again.dtype(), again.version()), (header.dtype(), version), "{name}");
         }
-        let wide = (0..5000).map(|i| format!("('field{i}', '<f4'), ")).collect::<String>();
+        let wide: Vec<_> = (0..5000).map(|i| format!("('field{i}', '<f4'), ")).collect();
+        let wide = wide.concat();
         let text = format!("{{'descr': [{wide}], 'fortran_order': False, 'shape': (1,)}}");
         let mut bytes = b"\x93NUMPY\x02\x00".to_vec();
         bytes.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
@@ -121,7 +122,7 @@ mod tests {
         ) {
             let dtype = Dtype::from_type_str(&type_str).unwrap();
             let order = if fortran { Order::Fortran } else { Order::C };
-            let header = Header::try_new(dtype.clone(), order, Shape::new(dims.clone())).unwrap();
+            let header = Header::try_new(&dtype, order, &Shape::new(dims.clone())).unwrap();
             prop_assert_eq!((header.dtype(), header.order(), &header.shape()[..]), (&dtype, order, &dims[..]));
             prop_assert_eq!(header.payload_offset() % 64, 0);
             prop_assert_eq!(&Header::parse(&header.to_bytes()).unwrap(), &header);

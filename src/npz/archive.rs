@@ -148,7 +148,8 @@ impl NpzArchive {
         parallel::map(&costs, self.options.threads, |job_index| {
             let cost = costs.get(job_index).copied().unwrap_or(0);
             // A member that is most of the work gets most of the threads.
-            let share = cost.saturating_mul(threads).saturating_add(total >> 1).checked_div(total).unwrap_or(1);
+            let share =
+                cost.saturating_mul(threads).saturating_add(total >> 1).checked_div(total).unwrap_or(1);
             let index = indices.get(job_index).copied().unwrap_or(usize::MAX);
             job(index, usize::try_from(share).unwrap_or(1).max(1))
         })
@@ -157,7 +158,9 @@ impl NpzArchive {
     /// What a member costs, in bytes of a cached file that are read in the same time.
     fn cost(&self, index: usize) -> u64 {
         match self.directory.entry(index) {
-            Some(entry) if entry.method() == Method::DEFLATED => entry.declared_size().saturating_mul(INFLATE_COST),
+            Some(entry) if entry.method() == Method::DEFLATED => {
+                entry.declared_size().saturating_mul(INFLATE_COST)
+            }
             Some(entry) if matches!(self.source, Source::Memory(_)) => entry.compressed_size() / MEMORY_SHARE,
             Some(entry) => entry.compressed_size(),
             None => 0,

@@ -45,15 +45,16 @@ impl NpzArchive {
         let entry = self.directory.entry(index)?;
         let name = strip_suffix(self.directory.name(index)?);
         let header = self.header_at(index);
-        let payload_offset = header.as_ref().ok().filter(|_| entry.method() == Method::STORED).and_then(|header| {
-            let (_, data) = self.locate(index).ok()?;
-            Some(data.start.saturating_add(to_u64(header.payload_offset())))
-        });
+        let payload_offset =
+            header.as_ref().ok().filter(|_| entry.method() == Method::STORED).and_then(|header| {
+                let (_, data) = self.locate(index).ok()?;
+                Some(data.start.saturating_add(to_u64(header.payload_offset())))
+            });
         let transfer = header.as_ref().ok().map(|header| {
             let options = options.clone().with_copy(CopyMode::Auto);
             let (origin, address) = self.origin(payload_offset);
             let plan = Plan::try_new(name, header, &options, origin, address);
-            plan.map(|plan| plan.transfer().clone()).map_err(|error| self.locate_error(error, Some(index)))
+            plan.map(|plan| *plan.transfer()).map_err(|error| self.locate_error(error, Some(index)))
         });
         Some(MemberInfo {
             name: name.to_owned(),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use arrow_buffer::Buffer;
 
-use super::archive::NpzArchive;
+use super::archive::{NpzArchive, strip_suffix};
 use super::options::ReadOptions;
 use crate::array::{Column, HEADER_GUESS, NpyArray, OwnedPayload, Payload, read_header};
 use crate::arrow::{Origin, Plan};
@@ -21,7 +21,8 @@ impl NpzArchive {
     /// Finds the data of a member and compares its local header with the directory.
     pub(super) fn locate(&self, index: usize) -> Result<(&Entry, Range<u64>)> {
         let range = self.directory.local_header_range(index, 0).zip(self.directory.entry(index));
-        let (range, entry) = range.ok_or_else(|| Error::new(ErrorKind::EntryNotFound { name: index.to_string() }))?;
+        let (range, entry) =
+            range.ok_or_else(|| Error::new(ErrorKind::EntryNotFound { name: index.to_string() }))?;
         if let Source::Memory(memory) = &self.source
             && !memory.is_mutable()
         {
@@ -34,7 +35,9 @@ impl NpzArchive {
             let header = self.source.peek(range)?;
             match self.directory.data_range(index, &header) {
                 // Only extra fields of unusual length need a second look.
-                Err(error) if ahead == HEADER_GUESS && matches!(error.kind(), ErrorKind::Truncated { .. }) => {
+                Err(error)
+                    if ahead == HEADER_GUESS && matches!(error.kind(), ErrorKind::Truncated { .. }) =>
+                {
                     ahead = u64::from(u16::MAX).saturating_mul(2);
                 }
                 result => return Ok((entry, result?)),
@@ -59,8 +62,8 @@ impl NpzArchive {
     /// True if a member is an array: by its suffix, else by its first bytes.
     pub fn is_array(&self, index: usize) -> bool {
         let name = self.directory.name(index).unwrap_or_default();
-        if name.ends_with(".npy") || name.ends_with('/') {
-            return name.ends_with(".npy");
+        if strip_suffix(name) != name || name.ends_with('/') {
+            return strip_suffix(name) != name;
         }
         let first_bytes = || {
             let (entry, data) = self.locate(index)?;
@@ -135,7 +138,15 @@ impl NpzArchive {
                 Ok(NpyArray::from_parts(header, Payload::Shared(member.slice(payload))))
             }
             Source::File(file) => {
-                let read = ReadMember { file, entry, data, payload, verify: self.options.verify, threads, interrupt };
+                let read = ReadMember {
+                    file,
+                    entry,
+                    data,
+                    payload,
+                    verify: self.options.verify,
+                    threads,
+                    interrupt,
+                };
                 Ok(NpyArray::from_parts(header, Payload::Owned(read.payload()?)))
             }
         }
@@ -284,8 +295,13 @@ impl ReadMember<'_> {
         let len = self.payload.len();
         let mut buffer = AlignedBuf::zeroed(len)?;
         let start = self.data.start.saturating_add(to_u64(self.payload.start));
-        let checksum =
-            self.file.read_with_crc32(start, buffer.as_mut_slice(), self.verify, self.threads, self.interrupt)?;
+        let checksum = self.file.read_with_crc32(
+            start,
+            buffer.as_mut_slice(),
+            self.verify,
+            self.threads,
+            self.interrupt,
+        )?;
         if self.verify {
             let before = self.checksum_of(self.data.start..start)?;
             let end = start.saturating_add(to_u64(len));
@@ -316,5 +332,9 @@ impl ReadMember<'_> {
 
 fn check_crc32(entry: &Entry, actual: u32) -> Result<()> {
     let expected = entry.crc32();
-    if expected == actual { Ok(()) } else { Err(Error::new(ErrorKind::ChecksumMismatch { expected, actual })) }
+    if expected == actual {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorKind::ChecksumMismatch { expected, actual }))
+    }
 }

@@ -130,12 +130,14 @@ impl LocalFile {
 
 #[cfg(unix)]
 fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, position)
+    use std::os::unix::fs::FileExt as _;
+    file.read_at(buffer, position)
 }
 
 #[cfg(windows)]
 fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, position)
+    use std::os::windows::fs::FileExt as _;
+    file.seek_read(buffer, position)
 }
 
 #[cfg(test)]

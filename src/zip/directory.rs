@@ -129,8 +129,8 @@ impl Directory {
         let mut next: Option<usize> = None;
         for &index in order.iter().rev() {
             let Some(entry) = self.entries.get_mut(index) else { continue };
-            let fixed = LOCAL_LEN.saturating_add(u64::from(entry.raw_name_len));
-            let len = fixed.saturating_add(entry.compressed_size);
+            // The least that the member takes; its local header says how much more.
+            let len = LOCAL_LEN.saturating_add(entry.compressed_size);
             let start = entry.header_offset;
             if start.checked_add(len).is_none_or(|end| end > limit) {
                 let first = self.name(index).unwrap_or_default().to_owned();

@@ -1,0 +1,71 @@
+# make demo   build the package and run the main job on files that NumPy wrote
+# make test   everything that CI runs
+# make bench  the benchmark tables of README.md
+# make fuzz   ten minutes of each fuzz target (needs a nightly toolchain and cargo-fuzz)
+
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+WHEELS  := target/wheels
+CARGO   ?= cargo
+SOURCES := $(shell find src python/src python/npzarrow -type f) Cargo.toml Cargo.lock python/Cargo.toml python/pyproject.toml README.md
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-rust test-python test-every-python lint bench fuzz clean
+
+demo: $(VENV)/.installed
+	$(BIN)/python python/demo.py
+
+test: lint test-rust test-python test-every-python
+
+lint: $(VENV)/.tools
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --no-default-features --lib -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --package npzarrow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+test-rust:
+	$(CARGO) test --workspace
+	@# The fuzz targets must build; libFuzzer itself is C++.
+	@if command -v c++ >/dev/null; then $(CARGO) build --package npzarrow-fuzz --features libfuzzer --bins; \
+	else echo "no C++ compiler: the fuzz targets were run on their seeds, but not built with libFuzzer"; fi
+
+test-python: $(VENV)/.installed $(VENV)/.tools
+	cd python && ../$(BIN)/python -m mypy
+	cd python && ../$(BIN)/python -m mypy.stubtest npzarrow --mypy-config-file pyproject.toml
+	cd python && ../$(BIN)/python -m pytest
+
+test-every-python: $(VENV)/.installed
+	sh python/every_python.sh $(WHEELS)
+
+bench: $(VENV)/.installed
+	$(CARGO) bench
+	$(BIN)/python -m pip install --quiet spdl-io
+	$(BIN)/python python/benchmarks/compare.py
+
+fuzz:
+	cd fuzz && for target in header archive differential inflate; do \
+		$(CARGO) +nightly fuzz run --features libfuzzer $$target corpus/$$target seeds/$$target -- \
+			-dict=npz.dict -max_total_time=600 -timeout=5 -rss_limit_mb=2048 || exit 1; done
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+# Everything that the tests and the demo use, at the versions of the file.
+$(VENV)/.tools: $(BIN)/python python/requirements.txt
+	$(BIN)/python -m pip install --quiet --requirement python/requirements.txt
+	touch $@
+
+# Without link-time optimisation: it takes minutes, and gains little.
+$(VENV)/.installed: $(VENV)/.tools $(SOURCES)
+	rm -rf $(WHEELS)
+	$(BIN)/maturin build --quiet --manifest-path python/Cargo.toml --profile dist-test --interpreter $(BIN)/python --out $(WHEELS)
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps $(WHEELS)/npzarrow-*.whl
+	touch $@
+
+clean:
+	rm -rf target .venv .venv-*

@@ -1,0 +1,101 @@
+//! No hostile file makes the crate allocate more than its size can justify.
+//!
+//! An allocator counts what is allocated on each thread. The bound is generous, but a file that claims a
+//! terabyte, or 858 MiB from 256 bytes, is far beyond it.
+#![expect(unsafe_code, reason = "counting needs an allocator of our own")]
+#![expect(clippy::absolute_paths, clippy::cast_possible_truncation, reason = "tests are for reading")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::fs;
+use std::path::Path;
+
+use arrow_buffer::Buffer;
+use npzarrow::arrow::ArrowOptions;
+use npzarrow::npz::{OpenOptions, ReadOptions};
+use npzarrow::source::{Memory, Source};
+use npzarrow::{Interrupt, NpyArray, NpzArchive};
+
+struct Counting;
+
+thread_local! {
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    let live = LIVE.get() + bytes;
+    LIVE.set(live);
+    PEAK.set(PEAK.get().max(live));
+}
+
+// SAFETY: every call is handed to the system's allocator unchanged; the counters do not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size().cast_signed());
+        // SAFETY: the caller's promises are those of the system's allocator.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-layout.size().cast_signed());
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The most that `work` had allocated at one time.
+fn peak(work: impl FnOnce()) -> isize {
+    let before = LIVE.get();
+    PEAK.set(before);
+    work();
+    PEAK.get() - before
+}
+
+fn read(source: &Source) {
+    let options = OpenOptions::default().with_threads(1);
+    if let Ok(array) = NpyArray::read(source, 1, &Interrupt::default()) {
+        let _column = array.into_column("x", &ArrowOptions::default());
+    }
+    if let Ok(archive) = NpzArchive::with_options(source.clone(), &options) {
+        let _info = archive.info(&ArrowOptions::default());
+        for index in 0..archive.len() {
+            let _array = archive.array_at(index, &Interrupt::default());
+        }
+        let _batch = archive.record_batch(&ReadOptions::default());
+    }
+}
+
+#[test]
+fn hostile_files_cost_what_they_are_worth() {
+    // 1032:1 is the most that honest deflated data expands; text, offsets and copies cost a few times that.
+    // What is left is the constant cost: libdeflate's tables, an error's texts, a block of input.
+    const PER_BYTE: isize = 1032 * 4;
+    const CONSTANT: isize = 1 << 20;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hostile");
+    let mut count = 0;
+    for kind in ["npy", "npz"] {
+        for entry in fs::read_dir(folder.join(kind)).unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            let len = bytes.len();
+            // Bare arrays cannot expand but by conversion.
+            let per_byte = if kind == "npy" { 64 } else { PER_BYTE };
+            let sources = [
+                Source::from(Buffer::from(bytes.clone())),
+                Source::from(Memory::mutable(Buffer::from(bytes))),
+                Source::open(&path).unwrap(),
+            ];
+            for source in sources {
+                let peak = peak(|| read(&source));
+                let bound = CONSTANT + per_byte * len.cast_signed();
+                assert!(peak <= bound, "{}: {peak} bytes for a file of {len}", path.display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 1000, "the hostile files are there");
+}

@@ -1,0 +1,80 @@
+//! The text of every kind of error, in whole.
+
+use std::io;
+
+use arrow_schema::{ArrowError, DataType};
+use npzarrow::error::KeyProblem;
+use npzarrow::{Error, ErrorKind};
+
+#[test]
+fn an_error_goes_through_arrow_and_back() {
+    let error = npzarrow::npy::Header::parse(b"nothing").unwrap_err().in_entry("x.npy").in_path("a.npz");
+    let text = error.to_string();
+    let arrow = ArrowError::from(error);
+    assert!(arrow.to_string().ends_with(&text));
+    let ArrowError::ExternalError(cause) = arrow else { panic!("{arrow}") };
+    assert!(cause.downcast_ref::<Error>().is_some_and(Error::is_malformed));
+}
+
+#[test]
+fn texts() {
+    use ErrorKind as K;
+    let shape = || vec![5, 5];
+    let descr = || "\"<f4\"".to_owned();
+    let kinds = [
+        K::Io(io::Error::from(io::ErrorKind::NotFound)),
+        K::Interrupted,
+        K::BadMagic { found: b"PK\x03\x04\0\0".to_vec() },
+        K::Truncated { part: "header", expected: 128, actual: 100 },
+        K::UnsupportedVersion { major: 4, minor: 0 },
+        K::HeaderTooLarge { len: 3_000_000_000, limit: 1 << 20 },
+        K::HeaderSyntax { expected: "a string", found: Some('x') },
+        K::HeaderSyntax { expected: "a string", found: None },
+        K::HeaderKey { key: "descr".to_owned(), problem: KeyProblem::Missing },
+        K::UnsupportedDtype { descr: descr(), reason: "has no Arrow type" },
+        K::ObjectDtype { descr: "\"|O\"".to_owned() },
+        K::ShapeOverflow { shape: shape(), item_size: 4 },
+        K::PayloadSize { shape: shape(), descr: descr(), expected: 100, actual: 96 },
+        K::EntryNotFound { name: "x".to_owned() },
+        K::DuplicateEntry { name: "x".to_owned(), count: 2 },
+        K::Encrypted,
+        K::UnsupportedCompression { method: 12 },
+        K::ChecksumMismatch { expected: 1, actual: 0xdead_beef },
+        K::EntrySize { expected: 10, actual: 9 },
+        K::LimitExceeded { what: "dimension", value: 65, limit: 64 },
+        K::Allocation { len: 1 << 40 },
+        K::RowCountMismatch { members: vec![("a".to_owned(), 3), ("b".to_owned(), 2)] },
+        K::CopyRequired { reason: "the member is deflated".to_owned() },
+        K::SchemaMismatch {
+            field: "x".to_owned(),
+            expected: Box::new(DataType::Int8),
+            actual: Box::new(DataType::Int16),
+        },
+        K::Value { index: 3, reason: "is no code point" },
+        K::Arrow(ArrowError::ComputeError("overflow".to_owned())),
+    ];
+    let texts: Vec<_> = kinds.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(texts.join("\n"), @"");
+}
+
+#[test]
+fn texts_of_archives() {
+    use npzarrow::error::ZipProblem as P;
+    let problems = [
+        P::NotZip,
+        P::NoEndRecord,
+        P::TwoEndRecords { first: 100, second: 200 },
+        P::MultiDisk { field: "disk number", expected: 0, actual: 1 },
+        P::Disagreement { field: "number of entries in the directory", expected: 2, actual: 1 },
+        P::Signature { record: "local file header", expected: 0x0403_4b50, actual: 0 },
+        P::MissingZip64 { field: "compressed size" },
+        P::OutOfBounds { part: "member", start: 10, len: 20, limit: 25 },
+        P::Overlap { first: "a.npy".to_owned(), second: "b.npy".to_owned(), offset: 10 },
+        P::LocalName { expected: "a.npy".to_owned(), found: "b.npy".to_owned() },
+        P::NameEncoding { index: 3 },
+        P::Deflate,
+        P::DeflateTail { consumed: 10, compressed: 12 },
+    ];
+    let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(texts.join("\n"), @"");
+}
