@@ -107,7 +107,11 @@ pub(crate) fn read_npy(
     let (_, source) = input.open(py, mmap)?;
     let bytes = source.len().max(if source.path().is_some() { 1 << 16 } else { 0 });
     let read = |interrupt: &npzarrow::Interrupt| {
-        Array::read(&source, default_threads(), interrupt)?.into_column(name, &options)
+        let column = Array::read(&source, default_threads(), interrupt)?.into_column(name, &options);
+        column.map_err(|error| match source.path() {
+            Some(path) => error.in_path(path),
+            None => error,
+        })
     };
     let column = interrupt::run(py, bytes, read)?.or_raise(py)?;
     Ok(NpyArray { column })
