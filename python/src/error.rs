@@ -1,9 +1,14 @@
 //! Errors of the crate as Python exceptions; the classes are defined in `npzarrow._errors`.
 
+use std::io;
+
 use npzarrow::{Error, ErrorKind};
 use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyOSError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+
+/// The error number for a directory, on every platform.
+const EISDIR: i32 = 21;
 
 /// Turns an error into the exception that a Python user expects.
 pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
@@ -15,6 +20,9 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
                 // With these arguments OSError becomes FileNotFoundError, PermissionError and so on.
                 (Some(code), Some(path)) => PyOSError::new_err((code, strerror(cause), path.to_owned())),
                 (Some(code), None) => PyOSError::new_err((code, strerror(cause))),
+                (None, Some(path)) if cause.kind() == io::ErrorKind::IsADirectory => {
+                    PyOSError::new_err((EISDIR, "Is a directory", path.to_owned()))
+                }
                 (None, _) => PyOSError::new_err(text),
             };
         }
@@ -34,7 +42,7 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 /// The system's words for an error, without the number that Rust appends.
-fn strerror(cause: &std::io::Error) -> String {
+fn strerror(cause: &io::Error) -> String {
     let text = cause.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }

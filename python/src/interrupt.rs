@@ -38,9 +38,10 @@ pub(crate) fn run<T: Send>(
             });
             let mut raised = None;
             while receiver.recv_timeout(POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                if raised.is_none()
-                    && let Err(error) = Python::attach(|py| py.check_signals())
-                {
+                if raised.is_some() {
+                    continue;
+                }
+                if let Err(error) = Python::attach(|py: Python<'_>| py.check_signals()) {
                     interrupt.request();
                     raised = Some(error);
                 }

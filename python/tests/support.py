@@ -7,7 +7,6 @@ import io
 import mmap
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import ExitStack
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -101,16 +101,23 @@ def raw(array: NDArray[Any]) -> bytes:
     return ctypes.string_at(array.ctypes.data, array.nbytes)
 
 
-def npy(array: NDArray[Any], version: tuple[int, int] = (1, 0), *, offset: int = 0, fortran: bool | None = None) -> bytes:
+def npy(
+    array: NDArray[Any], version: tuple[int, int] = (1, 0), *, offset: int = 0, fortran: bool | None = None
+) -> bytes:
     """NPY data whose payload begins `offset` bytes behind a multiple of 64."""
     if fortran is None:
         fortran = array.flags.f_contiguous and not array.flags.c_contiguous
     fields = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": fortran, "shape": array.shape}
-    text = repr(fields).encode("utf-8" if version == (3, 0) else "latin-1")
+    return header(repr(fields), version, offset=offset) + raw(array)
+
+
+def header(fields: str, version: tuple[int, int] = (1, 0), *, offset: int = 0) -> bytes:
+    """The bytes before a payload that begins `offset` bytes behind a multiple of 64."""
+    text = fields.encode("utf-8" if version == (3, 0) else "latin-1")
     length_size = 2 if version == (1, 0) else 4
     before = 8 + length_size + len(text) + 1
     text += b" " * (-before % 64 + offset) + b"\n"
-    return b"\x93NUMPY" + bytes(version) + len(text).to_bytes(length_size, "little") + text + raw(array)
+    return b"\x93NUMPY" + bytes(version) + len(text).to_bytes(length_size, "little") + text
 
 
 def npz(members: Mapping[str, bytes], *, deflate: bool = False) -> bytes:
@@ -122,7 +129,7 @@ def npz(members: Mapping[str, bytes], *, deflate: bool = False) -> bytes:
     return file.getvalue()
 
 
-def savez(compressed: bool = False, **arrays: object) -> bytes:  # noqa: FBT001, FBT002 - a name of NumPy's
+def savez(compressed: bool = False, **arrays: object) -> bytes:  # noqa: FBT002 - a name of NumPy's
     """What `np.savez` writes."""
     file = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(file, **arrays)  # type: ignore[arg-type]

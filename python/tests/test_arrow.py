@@ -165,7 +165,7 @@ class TestEveryDtype:
 
     @pytest.mark.parametrize("name", STRINGS)
     @pytest.mark.parametrize("string_view", [False, True])
-    def test_strings(self, name: str, string_view: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
+    def test_strings(self, name: str, string_view: bool) -> None:
         array, data_type = STRINGS[name]
         read = read_npy(array, string_view=string_view)
         arrow = pa.array(read)
@@ -229,7 +229,7 @@ class TestTensors:
     @pytest.mark.parametrize("fortran", [False, True])
     @pytest.mark.parametrize("shape", [(4, 3), (4, 2, 3), (1, 2, 3, 2), (4, 1, 1), (5, 1)])
     @pytest.mark.parametrize("code", sorted(SCALED))
-    def test_three_spellings(self, code: str, shape: tuple[int, ...], fortran: bool) -> None:  # noqa: FBT001
+    def test_three_spellings(self, code: str, shape: tuple[int, ...], fortran: bool) -> None:
         count = int(np.prod(shape))
         array = np.arange(count).reshape(shape, order="F" if fortran else "C").astype(code)
         cell = count // shape[0]
@@ -371,7 +371,7 @@ class TestRows:
     }
 
     @pytest.mark.parametrize("compressed", [False, True])
-    def test_first_axis(self, compressed: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
+    def test_first_axis(self, compressed: bool) -> None:
         batch = nz.read_npz(savez(compressed, **self.MEMBERS))
         assert (batch.num_rows, batch.num_columns, len(batch)) == (3, 5, 3)
         frame = batch.to_polars()
@@ -452,7 +452,7 @@ class TestColumns:
         assert list(batch.transfers) == names
 
     @pytest.mark.parametrize("compressed", [False, True])
-    def test_the_others_are_not_touched(self, compressed: bool, tmp_path: Any) -> None:  # noqa: FBT001
+    def test_the_others_are_not_touched(self, compressed: bool, tmp_path: Any) -> None:
         good = savez(compressed, a=np.arange(2), b=np.arange(2), c=np.arange(9))
         bad = corrupt(good, "b.npy")
         path = tmp_path / "bad.npz"
@@ -469,7 +469,7 @@ class TestColumns:
         assert raised.value.args == (f"{name} is not a file in the archive",)
 
     def test_twice(self) -> None:
-        with pytest.raises(nz.FormatError, match="^a names 2 members of the archive, so it names none$"):
+        with pytest.raises(nz.FormatError, match=r"^a names 2 members of the archive, so it names none$"):
             nz.read_npz(savez(a=np.arange(2)), columns=["a", "a.npy"])
 
     def test_a_string_is_no_list_of_names(self) -> None:
@@ -683,7 +683,11 @@ class TestObjects:
 
     @pytest.mark.parametrize(
         ("method", "module", "package"),
-        [("to_polars", "polars", "polars"), ("to_pyarrow", "pyarrow", "pyarrow"), ("to_arro3", "arro3.core", "arro3-core")],
+        [
+            ("to_polars", "polars", "polars"),
+            ("to_pyarrow", "pyarrow", "pyarrow"),
+            ("to_arro3", "arro3.core", "arro3-core"),
+        ],
     )
     def test_missing_engine(self, method: str, module: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(__import__("sys").modules, module, None)

@@ -94,7 +94,7 @@ class TestWritability:
             pytest.param(np.frombuffer(npy(ARRAY), np.uint8), False, id="read-only array"),
         ],
     )
-    def test_follows_the_source(self, source: Any, writable: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
+    def test_follows_the_source(self, source: Any, writable: bool) -> None:
         array = nz.load_npy(source)
         assert array.flags.writeable is writable
         if not writable:
@@ -328,26 +328,31 @@ def _write(folder: Path, data: bytes) -> str:
 class TestImmutability:
     """Arrow shares memory only if nobody can write to it, down the whole chain of views."""
 
-
     @pytest.mark.parametrize(
         ("make", "shared"),
         [
             pytest.param(lambda data: memoryview(_bytes(data)), True, id="view of bytes"),
             pytest.param(lambda data: memoryview(memoryview(_bytes(data)))[:], True, id="view of view of bytes"),
-            pytest.param(lambda data: aligned(data), True, id="array over bytes"),
+            pytest.param(aligned, True, id="array over bytes"),
             pytest.param(lambda data: memoryview(aligned(data)), True, id="view of array over bytes"),
             pytest.param(lambda data: pa.py_buffer(aligned(data)), True, id="pyarrow buffer of array over bytes"),
             pytest.param(lambda data: pa.allocate_buffer(len(data)), False, id="pyarrow buffer that is mutable"),
-            pytest.param(lambda data: memoryview(bytearray(data)).toreadonly(), False, id="read-only view of bytearray"),
-            pytest.param(lambda data: memoryview(memoryview(bytearray(data)).toreadonly()), False, id="and a view of it"),
+            pytest.param(
+                lambda data: memoryview(bytearray(data)).toreadonly(), False, id="read-only view of bytearray"
+            ),
+            pytest.param(
+                lambda data: memoryview(memoryview(bytearray(data)).toreadonly()), False, id="and a view of it"
+            ),
             pytest.param(lambda data: _locked(np.frombuffer(bytearray(data), np.uint8)), False, id="locked array"),
-            pytest.param(lambda data: _locked(np.frombuffer(data, np.uint8).copy()), False, id="locked array that owns"),
+            pytest.param(
+                lambda data: _locked(np.frombuffer(data, np.uint8).copy()), False, id="locked array that owns"
+            ),
             pytest.param(lambda data: pa.py_buffer(bytearray(data)), False, id="pyarrow buffer of bytearray"),
             # An Arrow buffer that says it is immutable vouches for its memory: what lies behind cannot be seen.
             pytest.param(lambda data: pa.py_buffer(memoryview(bytearray(data)).toreadonly()), True, id="vouched for"),
         ],
     )
-    def test_chain(self, make: Callable[[bytes], Any], shared: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
+    def test_chain(self, make: Callable[[bytes], Any], shared: bool) -> None:
         data = npy(np.arange(100, dtype="u1"))
         source = make(data)
         if isinstance(source, pa.Buffer) and source.is_mutable and source.parent is None:
@@ -361,7 +366,7 @@ class TestImmutability:
         ("access", "shared"),
         [(mmap.ACCESS_READ, True), (mmap.ACCESS_COPY, False), (mmap.ACCESS_WRITE, False)],
     )
-    def test_maps(self, access: int, shared: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter of pytest's
+    def test_maps(self, access: int, shared: bool, tmp_path: Path) -> None:
         path = tmp_path / "x.npy"
         path.write_bytes(npy(ARRAY))
         with path.open("r+b") as file:
@@ -444,7 +449,7 @@ class TestChecksums:
             archive["a"]
 
     @pytest.mark.parametrize("compressed", [False, True])
-    def test_verify_false(self, compressed: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter of pytest's
+    def test_verify_false(self, compressed: bool, tmp_path: Path) -> None:
         data = bytearray(savez(compressed, a=ARRAY))
         # The checksum is at 14 in the local header, and at 16 in the directory entry.
         for place in (14, data.index(b"PK\x01\x02") + 16):

@@ -120,7 +120,7 @@ def test_payloads_at_odd_addresses(name: str, offset: int) -> None:
 
 @pytest.mark.parametrize("ndim", [9, 32, 33, 64])
 @pytest.mark.parametrize("fortran", [False, True])
-def test_many_axes(ndim: int, fortran: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
+def test_many_axes(ndim: int, fortran: bool) -> None:
     shape = (2, 1) * (ndim // 2) if ndim < 32 else (1,) * (ndim - 2) + (2, 3)
     shape = shape + (1,) * (ndim - len(shape))
     layout = Layout(shape, fortran)
@@ -132,7 +132,7 @@ def test_many_axes(ndim: int, fortran: bool) -> None:  # noqa: FBT001 - a parame
 
 
 @pytest.mark.parametrize(("kwargs", "writable"), [({}, False), ({"copy": False}, False), ({"copy": True}, True)])
-def test_copy_of_load_npy(kwargs: dict[str, bool], writable: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
+def test_copy_of_load_npy(kwargs: dict[str, bool], writable: bool) -> None:
     array = random_array(np.dtype(">f4"), Layout((3, 4), fortran=True))
     data = npy(array)
     loaded = nz.load_npy(data, **kwargs)
