@@ -25,7 +25,7 @@ class BinaryReader(Protocol):
         """Give at most `size` bytes; none at the end. All that are left if `size` is not given."""
 
 
-Source: TypeAlias = Buffer | str | os.PathLike[str] | os.PathLike[bytes] | BinaryReader
+Source: TypeAlias = Buffer | NDArray[Any] | str | os.PathLike[str] | os.PathLike[bytes] | BinaryReader
 """What arrays and archives are read from: memory, a path, or a binary file."""
 
 

@@ -7,7 +7,7 @@ import io
 import mmap
 import zipfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,15 +19,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-Array = "NDArray[Any]"
-Dtype = "np.dtype[Any]"
-
 SEED = 20_240_607
 
 
 def _scalars() -> Iterator[str]:
     yield from ("|b1", "|i1", "|u1")
-    for order in "<>":
+    orders: tuple[Literal["<", ">"], ...] = ("<", ">")
+    for order in orders:
         for code in ("i2", "i4", "i8", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"):
             yield order + code
         # Long doubles have the size that the platform gives them.
@@ -91,7 +89,7 @@ def random_array(dtype: np.dtype[Any], layout: Layout) -> NDArray[Any]:
     """An array of random bytes: NaNs, NaTs and all."""
     count = int(np.prod(layout.shape, dtype=np.int64))
     payload = np.random.default_rng(SEED).bytes(count * dtype.itemsize)
-    order = "F" if layout.fortran else "C"
+    order: Literal["C", "F"] = "F" if layout.fortran else "C"
     return np.ndarray(layout.shape, dtype, bytearray(payload), order=order)
 
 
@@ -129,11 +127,16 @@ def npz(members: Mapping[str, bytes], *, deflate: bool = False) -> bytes:
     return file.getvalue()
 
 
-def savez(compressed: bool = False, **arrays: object) -> bytes:  # noqa: FBT002 - a name of NumPy's
+def savez(compressed: bool = False, /, **arrays: object) -> bytes:  # noqa: FBT002 - followed by names of arrays
     """What `np.savez` writes."""
     file = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(file, **arrays)  # type: ignore[arg-type]
     return file.getvalue()
+
+
+def savez_compressed(**arrays: object) -> bytes:
+    """What `np.savez_compressed` writes."""
+    return savez(True, **arrays)  # noqa: FBT003 - as above
 
 
 def corrupt(archive: bytes, name: str) -> bytes:

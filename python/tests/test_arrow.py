@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from support import RECORDS, Layout, aligned, corrupt, npy, npz, random_array, savez
+from support import RECORDS, Layout, aligned, corrupt, npy, npz, random_array, savez, savez_compressed
 
 import npzarrow as nz
 
@@ -518,7 +518,7 @@ class TestOptions:
     @pytest.mark.parametrize("threads", [None, 1, 2, 7])
     def test_threads(self, threads: int | None) -> None:
         members = {f"a{index}": np.full((1000, 70), index) for index in range(9)}
-        batch = nz.read_npz(savez(compressed=True, **members), threads=threads).to_pyarrow()
+        batch = nz.read_npz(savez_compressed(**members), threads=threads).to_pyarrow()
         for name, array in members.items():
             assert np.array_equal(batch.column(name).to_numpy_ndarray(), array)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from support import aligned, header, npy, savez
+from support import aligned, header, npy, savez, savez_compressed
 
 import npzarrow as nz
 
@@ -150,7 +150,7 @@ class TestThreads:
         assert sys.getrefcount(source) == references
 
     def test_the_interpreter_runs_while_we_inflate(self) -> None:
-        archive = nz.load_npz(savez(compressed=True, a=np.zeros(1 << 23)))
+        archive = nz.load_npz(savez_compressed(a=np.zeros(1 << 23)))
         done = threading.Event()
         counted = 0
 
@@ -202,7 +202,7 @@ class TestFork:
 
     @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
     def test_multiprocessing(self) -> None:
-        data = savez(compressed=True, a=LARGE, b=LARGE)
+        data = savez_compressed(a=LARGE, b=LARGE)
         assert _load(data)
         context = multiprocessing.get_context("fork")
         results: Any = context.Queue()
@@ -219,7 +219,7 @@ class TestFork:
     @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads in /proc")  # noqa: PTH112
     def test_no_thread_outlives_its_call(self) -> None:
         """What holds no thread across a fork cannot deadlock in the child."""
-        data = savez(compressed=True, a=LARGE, b=LARGE, c=LARGE)
+        data = savez_compressed(a=LARGE, b=LARGE, c=LARGE)
         code = """
             import os, sys, numpy, npzarrow as nz
             data = sys.stdin.buffer.read()
@@ -357,7 +357,7 @@ class TestLeaks:
         good = savez(a=array)
         bad_checksum = bytearray(good)
         bad_checksum[good.index(array.tobytes())] ^= 1
-        compressed = savez(compressed=True, a=array, o=np.array([None]))
+        compressed = savez_compressed(a=array, o=np.array([None]))
         work: dict[str, tuple[Callable[[], Any], type[Exception]]] = {
             "checksum": (lambda: nz.load_npz(bytearray(bad_checksum))["a"], nz.ChecksumError),
             "cut payload": (lambda: nz.load_npy(bytearray(npy(array)[:-1])), nz.FormatError),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 import pytest
-from support import corrupt, npy, npz, savez
+from support import corrupt, npy, npz, savez, savez_compressed
 
 import npzarrow as nz
 
@@ -219,7 +219,7 @@ class TestInfo:
         assert list(info) == list(get_type_hints(nz.MemberInfo))
 
     def test_deflated(self) -> None:
-        (info,) = nz.load_npz(savez(compressed=True, x=np.zeros(1000))).info()
+        (info,) = nz.load_npz(savez_compressed(x=np.zeros(1000))).info()
         assert (info["method"], info["size"], info["offset"], info["aligned"]) == ("deflated", 8128, None, False)
         assert info["compressed_size"] < 200
         assert info["transfer"] == "copied: the member is deflated"
@@ -260,6 +260,6 @@ class TestInfo:
             "U": np.array(["a", "b", "c"]),
             "M": np.zeros(3, "M8[D]"),
         }
-        for data in (savez(**arrays), bytearray(savez(**arrays)), savez(compressed=True, **arrays)):
+        for data in (savez(**arrays), bytearray(savez(**arrays)), savez_compressed(**arrays)):
             told = {member["name"]: member["transfer"] for member in nz.load_npz(data).info()}
             assert told == nz.read_npz(data).transfers

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from support import address_of, aligned, npy, npz, savez
+from support import address_of, aligned, npy, npz, savez, savez_compressed
 
 import npzarrow as nz
 
@@ -49,7 +49,7 @@ class TestNumPy:
         assert next(iter(archive.values())).ctypes.data == address_of(source) + data.index(np.arange(3).tobytes())
 
     def test_a_deflated_member_has_memory_of_its_own(self) -> None:
-        archive = nz.load_npz(savez(compressed=True, a=ARRAY))
+        archive = nz.load_npz(savez_compressed(a=ARRAY))
         first, second = archive["a"], archive["a"]
         assert first.flags.writeable
         first[:] = -1
@@ -292,7 +292,7 @@ class TestArrow:
             assert str(raised.value) == (f"{source}: {text}" if isinstance(source, str) else text)
 
     def test_reason_of_deflated_members(self) -> None:
-        data = savez(compressed=True, a=ARRAY)
+        data = savez_compressed(a=ARRAY)
         assert nz.read_npz(data).transfers == {"a": "copied: the member is deflated"}
         with pytest.raises(nz.NpzarrowError, match=r"^a\.npy: cannot share .*: the member is deflated$"):
             nz.read_npz(data, copy=False)
@@ -384,7 +384,7 @@ class TestImmutability:
         assert nz.read_npy(nz.load_npz(bytearray(outer))["x"]).transfer == "copied: the input can be written to"
         view = memoryview(bytearray(outer)).toreadonly()
         assert nz.read_npy(nz.load_npz(view)["x"]).transfer == "copied: the input can be written to"
-        deflated = nz.load_npz(savez(compressed=True, x=inner))["x"]
+        deflated = nz.load_npz(savez_compressed(x=inner))["x"]
         assert nz.read_npy(deflated).transfer == "copied: the input can be written to"
 
 

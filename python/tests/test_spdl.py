@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from support import npy, npz, savez
+from support import npy, npz, savez, savez_compressed
 
 import npzarrow as nz
 
@@ -202,7 +202,7 @@ def _positional() -> bytes:
 class TestMaxUncompressedBytes:
     """The bound on what deflated members declare."""
 
-    DATA = savez(compressed=True, a=np.zeros(1000), b=np.zeros(1000))
+    DATA = savez_compressed(a=np.zeros(1000), b=np.zeros(1000))
     DECLARED = 2 * (128 + 8000)
 
     @pytest.mark.parametrize("load", LOADERS)
