@@ -91,7 +91,7 @@ fn benches() {
     let mut criterion = Criterion::default().configure_from_args();
     for Case { name, type_str, order, shape, element } in CASES {
         let Some(dtype) = Dtype::from_type_str(type_str) else { continue };
-        let Ok(header) = Header::try_new(dtype, order, Shape::new(shape.to_vec())) else { continue };
+        let Ok(header) = Header::try_new(&dtype, order, &Shape::new(shape.to_vec())) else { continue };
         let count = shape.iter().product();
         let payload: Vec<u8> = (0..count).flat_map(element).collect();
         let payload = Buffer::from(payload);

@@ -10,12 +10,14 @@ use arrow_array::ArrayRef;
 use arrow_buffer::Buffer;
 use arrow_schema::FieldRef;
 
+use crate::aligned::AlignedBuf;
 use crate::arrow::{ArrowOptions, Origin, Plan, Transfer, nest_tensors};
+use crate::convert::to_u64;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::npy::{Header, Preamble};
 use crate::parallel::default_threads;
-use crate::source::{AlignedBuf, Memory, Source, range_len, slice, to_u64};
+use crate::source::{Memory, Source, range_len, slice};
 
 /// How many bytes are read at first to find a header; NumPy's are 128 bytes long unless there are fields.
 pub(crate) const HEADER_GUESS: u64 = 256;
@@ -195,12 +197,7 @@ impl Column {
     pub(crate) fn build(plan: &Plan, header: &Header, payload: Buffer) -> Result<Self> {
         let array = plan.array(payload)?;
         let first_axis = header.shape().first().copied();
-        Ok(Self {
-            array,
-            field: FieldRef::clone(plan.field()),
-            transfer: *plan.transfer(),
-            first_axis,
-        })
+        Ok(Self { array, field: FieldRef::clone(plan.field()), transfer: *plan.transfer(), first_axis })
     }
 }
 

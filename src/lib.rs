@@ -31,19 +31,24 @@
 //!
 //! * `mmap` (default): map files instead of reading them, and back large buffers with huge pages on Linux.
 
+mod aligned;
 mod array;
 pub mod arrow;
 pub mod checksum;
+mod convert;
 pub mod error;
 mod interrupt;
 pub mod limits;
 pub mod npy;
 pub mod npz;
 mod parallel;
+
 pub mod source;
 pub mod zip;
 
+pub use aligned::AlignedBuf;
 pub use array::{Column, NpyArray, OwnedPayload, Payload};
 pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
 pub use npz::NpzArchive;
+pub use parallel::default_threads;

@@ -12,10 +12,12 @@
 
 mod archive;
 mod batch;
+mod inflated;
 mod info;
 mod member;
 mod names;
 mod options;
+mod stored;
 
 pub use archive::NpzArchive;
 pub use info::MemberInfo;

@@ -1,14 +1,18 @@
 //! Threads for the length of one call; none outlives it, so that a fork never meets one.
 
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::limits::PARALLEL_MIN;
 
-/// Returns how many threads `threads=None` means: the cores that this process may use.
-pub(crate) fn default_threads() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
+/// Returns how many threads a call uses unless told otherwise: one per core that this process may use.
+///
+/// Asked once: the answer lies in files of the kernel, and reading them takes 25 µs.
+pub fn default_threads() -> usize {
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
 
 /// Runs a job for each cost (in bytes of a cached file that are read in the same time) and returns the results in order. The

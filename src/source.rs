@@ -4,7 +4,6 @@
 //! be read from. The format modules never read: they name the ranges that they need, and a [`Source`] gets
 //! them: borrowed where the memory cannot change, copied where it can, read where there is a file.
 
-mod aligned;
 mod file;
 #[cfg(feature = "mmap")]
 mod map;
@@ -17,10 +16,10 @@ use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 
-pub use aligned::AlignedBuf;
 pub use file::LocalFile;
 pub use memory::Memory;
 
+use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result, ZipProblem};
 
 /// Bytes that an array or an archive is read from. Cheap to clone.
@@ -123,8 +122,4 @@ pub(crate) fn range_len(range: &Range<u64>, limit: u64) -> Result<usize> {
 fn out_of_bounds(range: &Range<u64>, limit: u64) -> Error {
     let (start, len) = (range.start, range.end.saturating_sub(range.start));
     Error::new(ErrorKind::Zip(ZipProblem::OutOfBounds { part: "range", start, len, limit }))
-}
-
-pub(crate) fn to_u64(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
 }

@@ -3,7 +3,6 @@
 //! An allocator counts what is allocated on each thread. The bound is generous, but a file that claims a
 //! terabyte, or 858 MiB from 256 bytes, is far beyond it.
 #![expect(unsafe_code, reason = "counting needs an allocator of our own")]
-#![expect(clippy::absolute_paths, clippy::cast_possible_truncation, reason = "tests are for reading")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -1,5 +1,6 @@
 //! `load_npy` and `read_npy`: one array.
 
+use npzarrow::default_threads;
 use npzarrow::npy::{Header, Preamble};
 use npzarrow::source::Source;
 use npzarrow::{Column, NpyArray as Array};
@@ -11,7 +12,7 @@ use crate::error::ToPy;
 use crate::input::Input;
 use crate::interrupt;
 use crate::ndarray;
-use crate::options::{ArrowArguments, default_threads};
+use crate::options::ArrowArguments;
 use crate::owner::BufferOwner;
 use crate::schema::Schema;
 use crate::stream;

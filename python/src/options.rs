@@ -1,8 +1,7 @@
 //! Keyword arguments in the crate's terms.
 
-use std::num::NonZero;
-
 use npzarrow::arrow::{ArrowOptions, CopyMode, RowLayout, TensorLayout};
+use npzarrow::default_threads;
 use npzarrow::npz::{OpenOptions, Unsupported};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -62,11 +61,6 @@ pub(crate) fn open_options(
         .with_max_uncompressed(max_uncompressed)
         .with_verify(verify)
         .with_threads(threads.unwrap_or_else(default_threads)))
-}
-
-/// One thread per core that this process may use.
-pub(crate) fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Finds a word among those that an argument takes.

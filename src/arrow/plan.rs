@@ -25,7 +25,7 @@ const MAX_EMPTY: u64 = 1 << 24;
 /// use npzarrow::npy::{Dtype, Header, Order, Shape};
 ///
 /// let dtype = Dtype::from_type_str("=i4").ok_or("no dtype")?;
-/// let header = Header::try_new(dtype, Order::C, Shape::new(vec![3]))?;
+/// let header = Header::try_new(&dtype, Order::C, &Shape::new(vec![3]))?;
 /// let payload = Buffer::from_slice_ref([1_i32, 2, 3]);
 /// let address = payload.as_ptr().addr();
 /// let plan = Plan::try_new("x", &header, &ArrowOptions::default(), Origin::Immutable, address)?;

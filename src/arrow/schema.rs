@@ -27,7 +27,7 @@ pub const TITLE_KEY: &str = "npzarrow:title";
 /// use npzarrow::npy::{Dtype, Header, Order, Shape};
 ///
 /// let dtype = Dtype::from_type_str("<M8[D]").ok_or("no dtype")?;
-/// let header = Header::try_new(dtype, Order::C, Shape::new(vec![1000]))?;
+/// let header = Header::try_new(&dtype, Order::C, &Shape::new(vec![1000]))?;
 /// let field = schema_field("day", &header, &ArrowOptions::default())?;
 /// assert_eq!((field.data_type(), field.is_nullable()), (&DataType::Date32, true));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

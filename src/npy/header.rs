@@ -4,10 +4,11 @@ use std::fmt::{self, Display};
 
 use super::canonical;
 use super::dtype::Dtype;
-use super::literal::{Cursor, to_u64};
+use super::literal::Cursor;
 use super::record::parse_descr;
 use super::shape::Shape;
 use super::version::{Preamble, Version, truncated};
+use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, KeyProblem, Result};
 
 /// Which axis of an array is contiguous.
@@ -48,11 +49,11 @@ impl Header {
     /// ```
     /// use npzarrow::npy::{Header, Order};
     ///
-    /// let bytes = b"\x93NUMPY\x01\x00\x36\x00{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}";
+    /// let bytes = b"\x93NUMPY\x01\x00\x37\x00{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}";
     /// let header = Header::parse(bytes)?;
     /// assert_eq!(header.dtype().to_string(), "'<f4'");
     /// assert_eq!((header.order(), &header.shape()[..]), (Order::C, &[3][..]));
-    /// assert_eq!((header.payload_offset(), header.payload_len()), (64, 12));
+    /// assert_eq!((header.payload_offset(), header.payload_len()), (65, 12));
     /// # Ok::<(), npzarrow::Error>(())
     /// ```
     pub fn parse(bytes: &[u8]) -> Result<Self> {

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::version::Version;
+use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A position in a header.
@@ -127,7 +128,7 @@ impl<'a> Cursor<'a> {
                 self.advance(1);
                 Ok(text)
             }
-            _ => Err(self.unexpected("the closing quote")),
+            _ => Err(self.unexpected_here("the closing quote")),
         }
     }
 
@@ -147,7 +148,7 @@ impl<'a> Cursor<'a> {
                     text.push(character);
                     self.advance(len);
                 }
-                Some(b'\n') | None => return Err(self.unexpected("the closing quote")),
+                Some(b'\n') | None => return Err(self.unexpected_here("the closing quote")),
                 Some(_) => {
                     let plain = rest.iter().position(|&b| b == quote || b == b'\\' || b == b'\n');
                     let plain = plain.unwrap_or(rest.len());
@@ -171,6 +172,12 @@ impl<'a> Cursor<'a> {
     #[cold]
     pub(super) fn unexpected(&mut self, expected: &'static str) -> Error {
         self.peek();
+        self.unexpected_here(expected)
+    }
+
+    /// An error at the next byte, which may be white space.
+    #[cold]
+    fn unexpected_here(&self, expected: &'static str) -> Error {
         let rest = self.header.get(self.position..).unwrap_or_default();
         let found = match rest.first() {
             Some(&byte) if byte.is_ascii() || self.version < Version::V3 => Some(char::from(byte)),
@@ -210,10 +217,6 @@ fn unescape(text: &[u8]) -> Option<(char, usize)> {
 #[cold]
 pub(super) fn syntax(offset: u64, expected: &'static str, found: Option<char>) -> Error {
     Error::at(offset, ErrorKind::HeaderSyntax { expected, found })
-}
-
-pub(super) fn to_u64(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::dtype::{Dtype, write_python_string};
 use super::literal::{Cursor, syntax};
 use super::shape::Shape;
+use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::MAX_NESTING;
 
@@ -113,7 +114,7 @@ impl Record {
 pub(super) fn parse_descr(cursor: &mut Cursor<'_>, depth: usize) -> Result<Dtype> {
     let offset = cursor.offset();
     if depth > MAX_NESTING {
-        let (value, limit) = (super::literal::to_u64(depth), super::literal::to_u64(MAX_NESTING));
+        let (value, limit) = (to_u64(depth), to_u64(MAX_NESTING));
         return Err(Error::at(offset, ErrorKind::LimitExceeded { what: "nesting of fields", value, limit }));
     }
     match cursor.peek() {

@@ -3,7 +3,8 @@
 use std::fmt::{self, Display};
 use std::ops::Deref;
 
-use super::literal::{Cursor, to_u64};
+use super::literal::Cursor;
+use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result, ShapeDisplay};
 use crate::limits::MAX_NDIM;
 

@@ -1,5 +1,6 @@
 //! What stands before the header: the magic, the version, and the header's length.
 
+use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::MAX_HEADER_LEN;
 
@@ -93,8 +94,7 @@ fn not_magic(found: &[u8]) -> Error {
 
 #[cold]
 pub(super) fn truncated(part: &'static str, expected: usize, actual: usize) -> Error {
-    let length = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
-    Error::new(ErrorKind::Truncated { part, expected: length(expected), actual: length(actual) })
+    Error::new(ErrorKind::Truncated { part, expected: to_u64(expected), actual: to_u64(actual) })
 }
 
 #[cfg(test)]

@@ -193,8 +193,12 @@ fn read_directory(source: &Source, options: &OpenOptions) -> Result<Directory> {
         let start = usize::try_from(start).ok()?;
         tail.get(start..start.checked_add(usize::try_from(range.end.checked_sub(range.start)?).ok()?)?)
     });
-    match within {
-        Some(bytes) => Directory::parse(bytes, &end, options.max_uncompressed),
-        None => Directory::parse(&source.peek(range)?, &end, options.max_uncompressed),
+    let directory = match within {
+        Some(bytes) => Directory::parse(bytes, &end, options.max_uncompressed)?,
+        None => Directory::parse(&source.peek(range)?, &end, options.max_uncompressed)?,
+    };
+    if let Some(range) = directory.first_header_range(&end) {
+        directory.check_first_header(&source.peek(range)?, &end)?;
     }
+    Ok(directory)
 }

@@ -2,9 +2,10 @@
 
 use super::archive::{NpzArchive, strip_suffix};
 use crate::arrow::{ArrowOptions, CopyMode, Origin, Plan, Transfer};
+use crate::convert::to_u64;
 use crate::error::Result;
 use crate::npy::Header;
-use crate::source::{Source, to_u64};
+use crate::source::Source;
 use crate::zip::Method;
 
 /// One entry of an archive, as its directory and its header describe it.

@@ -7,8 +7,8 @@ use std::thread;
 
 use crc32fast::Hasher;
 
-use super::to_u64;
 use crate::checksum::combine_crc32;
+use crate::convert::to_u64;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::limits::BLOCK_LEN;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 
-use super::{slice, to_u64};
+use super::slice;
+use crate::convert::to_u64;
 use crate::error::Result;
 
 /// Bytes that arrays may share. Cheap to clone: the owner is kept alive by counting.

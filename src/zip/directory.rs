@@ -5,8 +5,10 @@ use std::ops::Range;
 
 use super::end::EndRecord;
 use super::entry::{Entry, Method};
-use super::fields::{Fields, Zip64, agree, problem, problem_at, to_u64};
+use super::fields::{Fields, Zip64, agree, problem, problem_at};
+use super::local::LOCAL_SIGNATURE;
 use super::names;
+use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result, ZipProblem};
 
 const ENTRY_SIGNATURE: u32 = 0x0201_4b50;
@@ -158,6 +160,25 @@ impl Directory {
         }
         let what = "declared size of all deflated members";
         Err(Error::new(ErrorKind::LimitExceeded { what, value, limit }))
+    }
+
+    /// Returns the bytes of the first local header's signature if the offsets had to be shifted because
+    /// something was put before the archive: they must be checked with
+    /// [`check_first_header`](Self::check_first_header) before the shift can be believed, since a directory
+    /// that hides its first entries looks the same.
+    pub fn first_header_range(&self, end: &EndRecord) -> Option<Range<u64>> {
+        let first = self.entries.iter().map(|entry| entry.header_offset).min()?;
+        (end.prefix_len > 0).then(|| first..first.saturating_add(4))
+    }
+
+    /// Checks the bytes of [`first_header_range`](Self::first_header_range).
+    pub fn check_first_header(&self, mut signature: &[u8], end: &EndRecord) -> Result<()> {
+        let (expected, actual) = (LOCAL_SIGNATURE, signature.u32());
+        if actual == expected {
+            return Ok(());
+        }
+        let record = "first local file header behind the prefix";
+        Err(problem_at(end.prefix_len, ZipProblem::Signature { record, expected, actual }))
     }
 
     /// Returns how many members there are.

@@ -7,7 +7,8 @@
 
 use std::ops::Range;
 
-use super::fields::{Fields, SENTINEL_16, SENTINEL_32, agree, problem, problem_at, to_u64, to_usize};
+use super::fields::{Fields, SENTINEL_16, SENTINEL_32, agree, problem, problem_at};
+use crate::convert::{to_u64, to_usize};
 use crate::error::{Result, ZipProblem};
 
 const END_SIGNATURE: u32 = 0x0605_4b50;

@@ -105,15 +105,6 @@ pub(super) fn agree(offset: u64, field: &'static str, expected: u64, actual: u64
     }
 }
 
-pub(super) fn to_u64(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
-}
-
-/// An index into a slice that is known to reach that far; `usize::MAX`, which no slice reaches, if not.
-pub(super) fn to_usize(offset: u64) -> usize {
-    usize::try_from(offset).unwrap_or(usize::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

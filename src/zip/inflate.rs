@@ -2,8 +2,9 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::fields::{problem, to_u64};
+use super::fields::problem;
 use super::libdeflate::{self, Outcome};
+use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result, ZipProblem};
 
 /// Inflates a whole member into `output`, whose length is the declared size.
@@ -14,9 +15,9 @@ use crate::error::{Error, ErrorKind, Result, ZipProblem};
 /// invalid or ends before its input does. What `output` then holds is of no meaning.
 ///
 /// ```
-/// // "aaaaaaaaaa" by way of one match.
+/// // "aaaaaaaaaa", most of it by way of a match.
 /// let mut output = [0; 10];
-/// npzarrow::zip::inflate_into(&[0x4b, 0x84, 0x01, 0x00], &mut output)?;
+/// npzarrow::zip::inflate_into(&[0x4b, 0x4c, 0x84, 0x01, 0x00], &mut output)?;
 /// assert_eq!(&output, b"aaaaaaaaaa");
 /// # Ok::<(), npzarrow::Error>(())
 /// ```

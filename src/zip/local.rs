@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use super::directory::{Directory, LOCAL_LEN};
 use super::entry::Entry;
-use super::fields::{Fields, SENTINEL_32, Zip64, agree, problem, problem_at, to_u64};
+use super::fields::{Fields, SENTINEL_32, Zip64, agree, problem, problem_at};
 use super::names;
+use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result, ZipProblem};
 
-const LOCAL_SIGNATURE: u32 = 0x0403_4b50;
+pub(super) const LOCAL_SIGNATURE: u32 = 0x0403_4b50;
 /// The sizes and the checksum follow the data in a descriptor; here they may be zero.
 const DESCRIPTOR_FLAG: u16 = 1 << 3;
 

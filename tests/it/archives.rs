@@ -2,7 +2,6 @@
 
 use std::io::{Cursor, Write as _};
 
-use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Int64Type, UInt8Type};
 use arrow_buffer::Buffer;
@@ -113,7 +112,8 @@ fn columns_that_are_not_selected_are_not_touched() {
     let mut object = bytes(&[1, 2]);
     let position = object.windows(3).position(|window| window == b"|u1").unwrap();
     object[position..position + 4].copy_from_slice(b"|O',");
-    let members = [("a.npy", bytes(&[1, 2])), ("objects.npy", object), ("broken.npy", b"\x93NUMPY?".to_vec())];
+    let members =
+        [("a.npy", bytes(&[1, 2])), ("objects.npy", object), ("broken.npy", b"\x93NUMPY?".to_vec())];
     let archive = NpzArchive::try_new(zip(&members, SimpleFileOptions::default())).unwrap();
     assert!(archive.record_batch(&ReadOptions::default()).is_err());
     let batch = archive.record_batch(&ReadOptions::default().with_columns(["a"])).unwrap();
@@ -126,7 +126,8 @@ fn columns_that_are_not_selected_are_not_touched() {
 
 #[test]
 fn unsupported_dtypes_are_named_or_skipped() {
-    let objects = b"\x93NUMPY\x01\x00\x3a\x00{'descr': '|O', 'fortran_order': False, 'shape': (2,), } \n".to_vec();
+    let objects =
+        b"\x93NUMPY\x01\x00\x3a\x00{'descr': '|O', 'fortran_order': False, 'shape': (2,), } \n".to_vec();
     let long_double = npy("<f16", &[2], &[0; 32]);
     let members = [("a.npy", bytes(&[1, 2])), ("o.npy", objects), ("g.npy", long_double)];
     let archive = NpzArchive::try_new(zip(&members, SimpleFileOptions::default())).unwrap();
@@ -136,14 +137,18 @@ fn unsupported_dtypes_are_named_or_skipped() {
     assert!(error.is_unsupported() && error.to_string().starts_with("g.npy: dtype \"<f16\" "), "{error}");
     let batch = archive.record_batch(&ReadOptions::default().with_unsupported(Unsupported::Skip)).unwrap();
     assert_eq!(batch.num_columns(), 1);
-    assert_eq!(archive.schema(&ReadOptions::default().with_unsupported(Unsupported::Skip)).unwrap().fields().len(), 1);
+    assert_eq!(
+        archive.schema(&ReadOptions::default().with_unsupported(Unsupported::Skip)).unwrap().fields().len(),
+        1
+    );
 }
 
 #[test]
 fn the_quota_counts_what_deflated_members_declare() {
     let members = [("a.npy", bytes(&[0; 1000])), ("b.npy", bytes(&[0; 1000]))];
     let declared = 2 * members[0].1.len() as u64;
-    let deflated = zip(&members, SimpleFileOptions::default().compression_method(CompressionMethod::Deflated));
+    let deflated =
+        zip(&members, SimpleFileOptions::default().compression_method(CompressionMethod::Deflated));
     let stored = zip(&members, SimpleFileOptions::default().compression_method(CompressionMethod::Stored));
     let limited = |limit| OpenOptions::default().with_max_uncompressed(limit);
     assert!(NpzArchive::with_options(deflated.clone(), &limited(declared)).is_ok());
@@ -164,9 +169,8 @@ fn large_members_by_blocks_and_by_threads() {
     payload[1 << 20] = 1;
     payload[len as usize - 1] = 2;
     let members = [("x.npy", npy("|u1", &[len], &payload))];
-    let fast = SimpleFileOptions::default().compression_level(Some(1));
     for method in [CompressionMethod::Deflated, CompressionMethod::Stored] {
-        let bytes = zip(&members, fast.compression_method(method));
+        let bytes = zip(&members, SimpleFileOptions::default().compression_method(method));
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("x.npz");
         std::fs::write(&path, &bytes).unwrap();

@@ -179,3 +179,30 @@ fn golden() {
     }
     assert!(count > 1000, "the golden files are there");
 }
+
+/// The text of every error of the hostile files, in whole. `NPZARROW_UPDATE_TEXTS=1` writes them anew, for a
+/// person to read.
+#[test]
+fn texts() {
+    let mut texts = Vec::new();
+    for case in manifest::cases() {
+        let source = Source::from(arrow_buffer::Buffer::from(case.bytes.clone()));
+        let found = if case.file.starts_with("npz/") { load_npz(&source) } else { load_npy(&source) };
+        match found {
+            Err(error) => texts.push(format!("{}\t{error}", case.file)),
+            Ok(entries) => {
+                let errors = entries.iter().filter_map(|entry| entry.array.as_ref().err());
+                texts.extend(errors.map(|error| format!("{}\t{error}", case.file)));
+            }
+        }
+    }
+    let path = manifest::data("hostile/texts.tsv");
+    let texts = texts.join("\n") + "\n";
+    if std::env::var_os("NPZARROW_UPDATE_TEXTS").is_some() {
+        std::fs::write(&path, &texts).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap();
+    let changed = texts.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+    assert_eq!(changed, None, "the first text that changed, as found and as expected");
+    assert_eq!(texts.lines().count(), expected.lines().count());
+}

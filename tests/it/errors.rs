@@ -54,7 +54,34 @@ fn texts() {
         K::Arrow(ArrowError::ComputeError("overflow".to_owned())),
     ];
     let texts: Vec<_> = kinds.iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(texts.join("\n"), @"");
+    insta::assert_snapshot!(texts.join("\n"), @r##"
+    entity not found
+    interrupted
+    not NPY data: begins with "PK\x03\x04\x00\x00", not with "\x93NUMPY"
+    data ends inside the header: 128 bytes expected, 100 present
+    NPY version 4.0 is not one of 1.0, 2.0 and 3.0
+    header length 3000000000 exceeds the limit of 1048576
+    header: a string expected, found 'x'
+    header: a string expected, found the end
+    header: key "descr" is missing
+    dtype "<f4" has no Arrow type
+    dtype "|O" holds pickled Python objects, which are never loaded
+    shape (5, 5) with 4 bytes per element overflows
+    payload has 96 bytes, but shape (5, 5) of "<f4" needs 100
+    x is not a file in the archive
+    x names 2 members of the archive, so it names none
+    member is encrypted
+    compression method 12 (bzip2) is not supported, only stored (0) and deflated (8)
+    checksum is deadbeef, but the directory says 00000001
+    inflates to 9 bytes, but the directory says 10
+    dimension 65 exceeds the limit of 64
+    cannot allocate 1099511627776 bytes
+    members differ in rows: a has 3, b has 2; name members of equal length with columns=, or read each archive as one row with rows="archive"
+    cannot share memory with the input: the member is deflated
+    column "x" is Int16, but the schema says Int8
+    element 3: is no code point
+    Compute error: overflow
+    "##);
 }
 
 #[test]
@@ -76,5 +103,19 @@ fn texts_of_archives() {
         P::DeflateTail { consumed: 10, compressed: 12 },
     ];
     let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(texts.join("\n"), @"");
+    insta::assert_snapshot!(texts.join("\n"), @r##"
+    The data is not a valid zip file.
+    Failed to locate the end of the central directory.
+    two end records fit the file, at byte 100 and at byte 200
+    archive spans several disks: disk number is 1, expected 0
+    number of entries in the directory is 1, expected 2
+    local file header begins with 00000000, not with 04034b50
+    compressed size is to be found in the zip64 extra field, which does not have it
+    member at byte 10 of 20 bytes does not end before byte 25
+    "a.npy" and "b.npy" overlap at byte 10
+    local header says "b.npy", not "a.npy"
+    name of member 3 is not valid UTF-8
+    invalid deflate data
+    deflate stream ends after 10 of 12 bytes
+    "##);
 }

@@ -1,12 +1,22 @@
 //! Tests of whole behaviours, one module per family. The cases of `tests/data` run through every path.
 
-#![expect(clippy::absolute_paths, clippy::cast_possible_truncation, reason = "tests are for reading")]
+#![expect(clippy::cast_possible_truncation, reason = "tests are for reading")]
 
+#[cfg(test)]
 mod archives;
+#[cfg(test)]
 mod arrays;
+#[cfg(test)]
 mod corpus;
+#[cfg(test)]
 mod errors;
+#[cfg(test)]
 mod manifest;
+#[cfg(test)]
 mod paths;
+#[cfg(test)]
+mod second_opinion;
+#[cfg(test)]
 mod sharing;
+#[cfg(test)]
 mod truncation;

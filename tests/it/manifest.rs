@@ -25,7 +25,10 @@ pub(crate) enum Outcome {
     Values(Vec<Expected>),
     ValuesOrError(Vec<Expected>),
     /// A file that is refused, at open if the flag says so.
-    Error { at_open: bool, text: Text },
+    Error {
+        at_open: bool,
+        text: Text,
+    },
     Members(Vec<(String, Result<Expected, Text>)>),
 }
 
@@ -105,7 +108,11 @@ pub(crate) fn golden() -> Vec<(String, Vec<(Expected, bool)>)> {
         };
         list.iter().map(array).collect()
     };
-    text.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>()).map(|c| (c[0].to_owned(), arrays(c[2]))).collect()
+    text.lines()
+        .skip(1)
+        .map(|line| line.split('\t').collect::<Vec<_>>())
+        .map(|c| (c[0].to_owned(), arrays(c[2])))
+        .collect()
 }
 
 /// What an array is, in the manifest's terms.

@@ -18,7 +18,7 @@ fn npy(type_str: &str, order: Order, shape: &[u64], offset: usize) -> (Buffer, u
     bytes.extend(header.to_bytes());
     let payload = bytes.len();
     bytes.extend((0..header.payload_len()).map(|byte| (byte % 100) as u8));
-    let aligned = npzarrow::source::AlignedBuf::copy_of(&bytes, false, 1).unwrap().0.into_buffer();
+    let aligned = npzarrow::AlignedBuf::copy_of(&bytes, false, 1).unwrap().0.into_buffer();
     (aligned.slice(offset), payload - offset)
 }
 

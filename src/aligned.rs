@@ -6,12 +6,11 @@ use std::collections::TryReserveError;
 use arrow_buffer::Buffer;
 
 use crate::checksum::copy_with_crc32;
+use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::BLOCK_LEN;
 #[cfg(feature = "mmap")]
 use crate::limits::HUGE_PAGE_MIN;
-
-use super::to_u64;
 
 /// What Arrow recommends for the address of a buffer.
 const ALIGNMENT: usize = 64;
