@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np  # noqa: TC002 - `typing.get_type_hints` needs it
+from numpy.typing import NDArray
 
 RowLayout: TypeAlias = Literal["axis0", "archive"]
 TensorLayout: TypeAlias = Literal["fixed_shape", "nested", "flat"]

@@ -92,7 +92,7 @@ pub(crate) fn of_payload<'py>(
 
 /// An array with a copy of a payload in memory of NumPy's own. Writable.
 pub(crate) fn copied<'py>(py: Python<'py>, header: &Header, payload: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    if payload.is_empty() {
+    if header.dtype().item_size() == 0 {
         // NumPy never allocates elements without bytes: `S0` would become `S1`.
         let base = PyBytes::new(py, b"");
         let data = base.as_bytes().as_ptr().cast_mut();

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::dtype;
-use crate::error::ToPy;
+use crate::error::{ToPy, in_member};
 use crate::input::Input;
 use crate::interrupt;
 use crate::ndarray;
@@ -119,12 +119,13 @@ impl NpzFile {
         self.check_open()?;
         let read = |interrupt: &Interrupt| self.archive.array_at(index, interrupt);
         let array = interrupt::run(py, self.cost(index), read)?.or_raise(py)?;
-        self.wrap(py, array)
+        self.wrap(py, array, index)
     }
 
-    fn wrap<'py>(&self, py: Python<'py>, array: NpyArray) -> PyResult<Bound<'py, PyAny>> {
+    fn wrap<'py>(&self, py: Python<'py>, array: NpyArray, index: usize) -> PyResult<Bound<'py, PyAny>> {
         let (header, payload) = array.into_parts();
         ndarray::of_payload(py, &header, payload, self.owner.as_ref())
+            .map_err(|error| in_member(py, error, self.name(index)))
     }
 
     /// How many bytes reading a member touches.
@@ -277,7 +278,7 @@ impl NpzFile {
         let loaded = PyDict::new(py);
         for (position, (array, index)) in arrays.into_iter().zip(indices).enumerate() {
             let name = names.as_ref().and_then(|names| names.get(position));
-            let array = self.wrap(py, array.or_raise(py)?)?;
+            let array = self.wrap(py, array.or_raise(py)?, index)?;
             loaded.set_item(name.map_or_else(|| self.name(index), String::as_str), array)?;
         }
         Ok(loaded)

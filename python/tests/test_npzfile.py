@@ -241,7 +241,7 @@ class TestInfo:
             "cut": False,
             "good": True,
         }
-        assert info["text.txt"]["dtype"] is info["text.txt"]["shape"] is info["text.txt"]["transfer"] is None
+        assert [info["text.txt"][key] for key in ("dtype", "shape", "order", "transfer")] == [None] * 4
         assert info["o"]["error"] == 'o.npy: dtype "|O" holds pickled Python objects, which are never loaded'
         assert info["o"]["dtype"] == np.dtype(object)
         assert info["g"]["error"] == f'g.npy: dtype "{np.dtype("g").str}" has no Arrow type'

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # What a test costs depends on the machine; how many there are does not.
-settings.register_profile("here", max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("here", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
 
 SCALARS = st.one_of(
@@ -54,6 +55,7 @@ def same(one: NDArray[Any], other: NDArray[Any]) -> bool:
     return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
+@pytest.mark.filterwarnings("ignore:Stored array in format 3.0")
 @given(st.dictionaries(NAMES, arrays(), max_size=4), st.booleans())
 def test_load_npz(members: dict[str, NDArray[Any]], compressed: bool) -> None:
     data = savez(compressed, **members)

@@ -65,9 +65,11 @@ class TestNumPy:
 
     def test_base_of_bytes_is_the_object_itself(self) -> None:
         data = npy(ARRAY)
-        assert nz.load_npy(data).base is data
+        base: object = nz.load_npy(data).base
+        assert base is data
         archive = savez(a=ARRAY)
-        assert nz.load_npz(archive)["a"].base is archive
+        base = nz.load_npz(archive)["a"].base
+        assert base is archive
 
     def test_mapped_members_share_one_map(self, tmp_path: Path) -> None:
         data = savez(a=ARRAY, b=ARRAY)
