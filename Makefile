@@ -24,8 +24,8 @@ lint: $(VENV)/.tools
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --no-default-features --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --package npzarrow
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check python tests
+	$(BIN)/ruff format --check python tests
 
 test-rust:
 	$(CARGO) test --workspace
