@@ -35,8 +35,8 @@ test-rust:
 
 test-python: $(VENV)/.installed $(VENV)/.tools
 	cd python && ../$(BIN)/python -m mypy
-	cd python && ../$(BIN)/python -m mypy.stubtest npzarrow --mypy-config-file pyproject.toml
-	cd python && ../$(BIN)/python -m pytest
+	cd python && ../$(BIN)/python -P -m mypy.stubtest npzarrow --mypy-config-file pyproject.toml
+	cd python && ../$(BIN)/python -P -m pytest
 
 test-every-python: $(VENV)/.installed
 	sh python/every_python.sh $(WHEELS)

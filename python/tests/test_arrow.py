@@ -123,6 +123,12 @@ def through_arro3(array: nz.NpyArray) -> pa.Array:
     return pa.array(array.to_arro3())
 
 
+def fetch(relation: duckdb.DuckDBPyRelation | None) -> list[tuple[Any, ...]]:
+    """The rows of a query."""
+    assert relation is not None
+    return relation.fetchall()
+
+
 class TestEveryDtype:
     """One axis: what each engine gives equals what NumPy gives."""
 
@@ -135,7 +141,8 @@ class TestEveryDtype:
         assert arrow.null_count == 0
         assert arrow.to_pylist() == rows(array)
         assert through_arro3(read).equals(arrow)
-        assert [value.as_py() for value in read.to_arro3()] == rows(array)
+        scalars: Any = read.to_arro3()
+        assert [value.as_py() for value in scalars] == rows(array)
         for series in (pl.Series(read), read.to_polars()):
             assert series.to_list() == rows(array)
 
@@ -272,7 +279,7 @@ class TestTensors:
         [((0,), []), ((0, 3), []), ((0, 0), []), ((3, 0), [[], [], []]), ((2, 0, 4), [[], []]), ((2, 4, 0), [[], []])],
     )
     @pytest.mark.parametrize("code", ["<f4", "|b1", "<U2", "<M8[s]", "S0"])
-    def test_axes_of_no_length(self, code: str, shape: tuple[int, ...], expected: list[Any], tensor: str) -> None:
+    def test_axes_of_no_length(self, code: str, shape: tuple[int, ...], expected: list[Any], tensor: Any) -> None:
         archive = npz({"x.npy": npy(np.zeros(shape, code))})
         batch = nz.read_npz(archive, tensor=tensor)
         assert batch.num_rows == len(expected)
@@ -281,7 +288,7 @@ class TestTensors:
         assert batch.to_polars()["x"].to_list() == expected
         assert pa.record_batch(batch.to_arro3()).column(0).to_pylist() == expected
         scanned = pa.Table.from_batches([batch.to_pyarrow()])
-        assert duckdb.sql("select x from scanned").fetchall() == [(cell,) for cell in expected]
+        assert fetch(duckdb.sql("select x from scanned")) == [(cell,) for cell in expected]
         del scanned
 
     def test_json_of_the_extension(self) -> None:
@@ -457,7 +464,8 @@ class TestColumns:
         bad = corrupt(good, "b.npy")
         path = tmp_path / "bad.npz"
         path.write_bytes(bad)
-        for source, options in ((bad, {}), (bytearray(bad), {}), (path, {}), (path, {"mmap": True})):
+        sources: list[tuple[Any, Any]] = [(bad, {}), (bytearray(bad), {}), (path, {}), (path, {"mmap": True})]
+        for source, options in sources:
             assert nz.read_npz(source, columns=["a"], **options).to_pyarrow().to_pydict() == {"a": [0, 1]}
             with pytest.raises(nz.NpzarrowError, match=r"b\.npy: "):
                 nz.read_npz(source, columns=["a", "b"], **options)
@@ -489,7 +497,7 @@ class TestOptions:
         assert flat.type == pa.bool8()
         assert flat.to_numpy(zero_copy_only=True).tolist() == [True, False, True]
         scanned = pa.table({"b": flat})
-        assert duckdb.sql("select b from scanned").fetchall() == [(True,), (False,), (True,)]
+        assert fetch(duckdb.sql("select b from scanned")) == [(True,), (False,), (True,)]
         del scanned
 
     @pytest.mark.parametrize(
@@ -621,14 +629,14 @@ class TestDuckDB:
     def test_columns(self, name: str, convert: Callable[[nz.NpzBatch], Any]) -> None:
         batch = nz.read_npz(savez(**self.MEMBERS), tensor="nested")
         scanned = convert(batch)
-        fetched = [row[0] for row in duckdb.sql(f"select {name} from scanned").fetchall()]  # noqa: S608
+        fetched = [row[0] for row in fetch(duckdb.sql(f"select {name} from scanned"))]  # noqa: S608
         del scanned
         assert _plain(fetched) == _plain(self.expected(name))
 
     def test_a_query_over_the_batch_itself(self) -> None:
         batch = nz.read_npz(savez(**self.MEMBERS))
         query = "select sum(i) as total, max(list_sum(x::float[])) as top from batch where b"
-        assert duckdb.sql(query).fetchall() == [(5, 30.0)]
+        assert fetch(duckdb.sql(query)) == [(5, 30.0)]
         del batch
 
     def test_half_floats_by_request(self) -> None:
@@ -636,7 +644,7 @@ class TestDuckDB:
         halves = nz.read_npz(savez(h=np.array([1, 2.5], "f2")))
         floats = pa.record_batch(halves, schema=pa.schema({"h": pa.float32()}))
         scanned = pa.Table.from_batches([floats])
-        assert duckdb.sql("select sum(h) from scanned").fetchall() == [(3.5,)]
+        assert fetch(duckdb.sql("select sum(h) from scanned")) == [(3.5,)]
         del scanned
 
 
