@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test test-rust test-python test-every-python lint bench fuzz clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python python/demo.py
+	$(BIN)/python -P python/demo.py
 
 test: lint test-rust test-python test-every-python
 

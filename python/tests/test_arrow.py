@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import arro3.core as arro3
@@ -703,3 +704,30 @@ class TestObjects:
         for read in (nz.read_npz(data), nz.read_npy(npy(np.arange(3)))):
             with pytest.raises(ImportError, match=f"^{module} is needed for this: pip install {package}$"):
                 getattr(read, method)()
+
+
+class TestNesting:
+    """Types as deep as we make them pass through every engine; deeper ones are refused by us or by pyarrow."""
+
+    @staticmethod
+    def make(levels: int, axes: int) -> bytes:
+        descr = "'<i4'"
+        for _ in range(levels):
+            descr = f"[('x', {descr}, ({'1,' * axes}))]"
+        header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': (2,), }}\n".encode()
+        return b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header + b"\1" * 8
+
+    def test_deep(self) -> None:
+        read = nz.read_npy(self.make(31, 3))
+        results: list[Any] = []
+        thread = threading.Thread(target=lambda: results.extend([pl.Series(read).len(), len(read.to_arro3())]))
+        thread.start()
+        thread.join()
+        assert results == [2, 2]
+        with pytest.raises(pa.ArrowInvalid, match="Recursion level"):
+            pa.array(read)
+        assert pa.array(nz.read_npy(self.make(1, 60))).to_pylist()[1]["x"] is not None
+
+    def test_too_deep(self) -> None:
+        with pytest.raises(nz.LimitError, match="nesting of the Arrow type: 129 exceeds the limit of 128"):
+            nz.read_npy(self.make(32, 3))
