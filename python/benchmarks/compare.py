@@ -306,6 +306,11 @@ def cells(figures: Figures) -> list[tuple[str, str, str, str]]:
     return lines
 
 
+def times(ratio: float) -> str:
+    """A ratio in about three digits."""
+    return f"{ratio:,.0f}×" if ratio >= 20 else f"{ratio:.1f}×" if ratio >= 2 else f"{ratio:.2f}×"
+
+
 def as_text(figures: Figures) -> str:
     lines = [f"{figures.title} [{figures.unit}]"]
     for name, best, ratio, first in cells(figures):
@@ -315,19 +320,18 @@ def as_text(figures: Figures) -> str:
 
 
 def as_markdown(table: list[Figures]) -> str:
+    """Write the table of the README, without the first calls."""
     names = ["npzarrow", "npzarrow .load()", "npzarrow read_npz", "spdl", "numpy", "floor"]
     lines = ["| work | unit | " + " | ".join(names) + " |", "|---|---|" + "--:|" * len(names)]
     for figures in table:
-        found = {name: (best, ratio, first) for name, best, ratio, first in cells(figures)}
+        found = {name: (best, ratio) for name, best, ratio, _ in cells(figures)}
         columns = []
         for name in names:
             if name not in found:
                 columns.append("–")
                 continue
-            best, ratio, first = found[name]
-            notes = [f"{ratio}×"] if ratio else []
-            notes += [f"first {first}"] if first else []
-            columns.append(best + (f" ({', '.join(notes)})" if notes else ""))
+            best, ratio = found[name]
+            columns.append(best + (f" ({times(float(ratio))})" if ratio else ""))
         lines.append(f"| {figures.title} | {figures.unit} | " + " | ".join(columns) + " |")
     return "\n".join(lines)
 
