@@ -307,7 +307,7 @@ def cells(figures: Figures) -> list[tuple[str, str, str, str]]:
 
 
 def times(ratio: float) -> str:
-    """A ratio in about three digits."""
+    """Write a ratio in about three digits."""
     return f"{ratio:,.0f}×" if ratio >= 20 else f"{ratio:.1f}×" if ratio >= 2 else f"{ratio:.2f}×"
 
 
