@@ -175,9 +175,12 @@ impl NpyArray {
 
     /// Makes the array an Arrow column: shares the payload if [`Plan`] allows it, else copies it once.
     pub fn into_column(self, name: &str, options: &ArrowOptions) -> Result<Column> {
-        let Self { header, payload } = self;
+        let Self { header, mut payload } = self;
         let address = payload.as_slice().as_ptr().addr();
-        let plan = Plan::try_new(name, &header, options, payload.origin(), address)?;
+        let mut plan = Plan::try_new(name, &header, options, payload.origin(), address)?;
+        if let Payload::Owned(owned) = &mut payload {
+            plan.swap_in_place(owned.as_mut_slice());
+        }
         let buffer = if plan.needs_copy() {
             AlignedBuf::copy_of(payload.as_slice(), false, default_threads())?.0.into_buffer()
         } else {

@@ -203,6 +203,12 @@ pub enum ErrorKind {
         /// Why a copy is needed.
         reason: String,
     },
+    /// Two of the columns that are asked for are the same, or have the same name.
+    #[error("column {name:?} is asked for twice")]
+    RepeatedColumn {
+        /// The name.
+        name: String,
+    },
     /// A column has another type than the schema says.
     #[error("column {field:?} is {actual}, but the schema says {expected}")]
     SchemaMismatch {

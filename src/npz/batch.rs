@@ -119,8 +119,16 @@ impl NpzArchive {
         let mut seen = HashSet::with_capacity(indices.len());
         for name in indices.iter().filter_map(|&index| self.name(index)) {
             if !seen.insert(name) {
-                let count = indices.iter().filter(|&&index| self.name(index) == Some(name)).count();
-                let kind = ErrorKind::DuplicateEntry { name: name.to_owned(), count };
+                let (name, count) = (
+                    name.to_owned(),
+                    indices.iter().filter(|&&index| self.name(index) == Some(name)).count(),
+                );
+                let is_asked = options.columns.is_some();
+                let kind = if is_asked {
+                    ErrorKind::RepeatedColumn { name }
+                } else {
+                    ErrorKind::DuplicateEntry { name, count }
+                };
                 return Err(self.locate_error(Error::new(kind), None));
             }
         }
