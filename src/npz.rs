@@ -17,6 +17,7 @@ mod info;
 mod member;
 mod names;
 mod options;
+mod prepare;
 mod stored;
 
 pub use archive::NpzArchive;

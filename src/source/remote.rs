@@ -1,0 +1,395 @@
+//! Objects in S3, Google Cloud Storage, Azure and behind HTTP, of which only the bytes that are needed are fetched.
+//!
+//! Use this module for URLs. Reading works without I/O: [`Remote`] holds the bytes of an object that are known,
+//! whoever parses asks for others, and one of two thin drivers gets them: on the calling thread, or as a future.
+//!
+//! ```no_run
+//! use npzarrow::NpzArchive;
+//! use npzarrow::npz::{OpenOptions, ReadOptions};
+//! use npzarrow::source::{RemoteOptions, Source};
+//!
+//! let source = Source::open_url("s3://bucket/train-0003.npz", &RemoteOptions::default())?;
+//! let archive = NpzArchive::with_options(source, &OpenOptions::default())?;
+//! let batch = archive.record_batch(&ReadOptions::default().with_columns(["label"]))?;
+//! # Ok::<(), npzarrow::Error>(())
+//! ```
+//!
+//! Every range must be of the version of the object that was opened: it is asked for with `If-Match`, and etag and
+//! size of each answer are compared.
+//!
+//! # Limitations
+//!
+//! A server that ignores ranges gives the whole object. HTTP has no listing.
+
+mod failure;
+mod list;
+mod object;
+mod options;
+mod runtime;
+mod scatter;
+mod segments;
+mod store;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow_buffer::Buffer;
+use crc32fast::Hasher;
+use object_store::GetRange;
+
+pub use list::{Listed, list, list_async};
+pub use object::Object;
+pub use options::RemoteOptions;
+pub use store::{is_url, local_path};
+
+use self::object::Refused;
+use self::scatter::Part;
+use self::segments::Segments;
+use super::{Source, range_len};
+use crate::aligned::AlignedBuf;
+use crate::convert::{to_u64, to_usize};
+use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
+use crate::limits::BLOCK_LEN;
+use crate::zip::tail_len;
+
+/// What of a long NPY file is fetched at first: its header, with room to spare.
+const HEAD_LEN: u64 = 4 << 10;
+/// Small ranges are fetched with what is behind them: the header of an array follows that of its member.
+const READ_AHEAD: u64 = 1 << 10;
+/// Payloads begin at a multiple of this in memory.
+const ALIGNMENT: u64 = 64;
+
+/// An object that is open: its size and version, and the bytes of it that are known.
+pub struct Remote {
+    object: Object,
+    len: u64,
+    options: RemoteOptions,
+    /// Whether bytes that are missing are fetched on the calling thread; otherwise they are an error.
+    waits: bool,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Headers, the directory, or all of a small object.
+    kept: Segments,
+    /// Members that were fetched whole, by where they begin, each until it is read.
+    members: BTreeMap<u64, Member>,
+}
+
+/// A member in memory of its own, behind some bytes that align its payload.
+#[derive(Debug)]
+struct Member {
+    buffer: AlignedBuf,
+    lead: usize,
+    len: usize,
+}
+
+/// A range that is to be fetched into memory of its own, and which position of it is to be aligned.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) range: Range<u64>,
+    pub(crate) aligned: u64,
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote").field("name", &self.name()).field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    /// Opens the object of a URL, or the file of a `file://` URL. Waits for the first bytes: all of a small
+    /// object, else its end, where archives have their directory (the beginning if it is called `.npy`).
+    ///
+    /// # Errors
+    ///
+    /// I/O errors that name the URL and what happened: `NotFound`, `PermissionDenied`, `TimedOut`, ….
+    pub fn open_url(url: &str, options: &RemoteOptions) -> Result<Self> {
+        match local_path(url) {
+            Some(path) => Self::open(path),
+            None => Self::open_object(Object::parse(url, options)?, options),
+        }
+    }
+
+    /// Opens an object and waits for its first bytes.
+    pub fn open_object(object: Object, options: &RemoteOptions) -> Result<Self> {
+        let opened = runtime::block_on(Remote::open(object, options, true), [&options.interrupt; 2])?;
+        Ok(Self::Remote(Arc::new(opened)))
+    }
+
+    /// As [`open_url`](Self::open_url), but without waiting. Bytes of the source must be
+    /// [prepared](crate::NpzArchive::prepare_async) before they are read.
+    pub async fn open_url_async(url: &str, options: &RemoteOptions) -> Result<Self> {
+        match local_path(url) {
+            Some(path) => Self::open(path),
+            None => Self::open_object_async(Object::parse(url, options)?, options).await,
+        }
+    }
+
+    /// As [`open_object`](Self::open_object), but without waiting. Bytes of the source must be
+    /// [prepared](crate::NpzArchive::prepare_async) before they are read.
+    pub async fn open_object_async(object: Object, options: &RemoteOptions) -> Result<Self> {
+        let opened = runtime::within(Remote::open(object, options, false)).await?;
+        Ok(Self::Remote(Arc::new(opened)))
+    }
+}
+
+/// Calls something that parses until no bytes are missing any more.
+pub(crate) async fn drive<T>(source: &Source, parse: impl Fn() -> Result<T> + Send + Sync) -> Result<T> {
+    loop {
+        match (parse(), source) {
+            (Err(error), Source::Remote(remote)) => match error.kind() {
+                ErrorKind::RangeMissing { start, end } => remote.get_kept(*start..*end).await?,
+                _ => return Err(error),
+            },
+            (result, _) => return result,
+        }
+    }
+}
+
+impl Remote {
+    /// Gets the first bytes, in one request if the size is known or the object is short.
+    async fn open(mut object: Object, options: &RemoteOptions, waits: bool) -> Result<Self> {
+        let name = Arc::<str>::from(object.name());
+        let opened = async {
+            let mut kept = Segments::default();
+            if object.size().is_none() {
+                let first = if object.is_npy() {
+                    GetRange::Bounded(0..options.whole_below.clamp(HEAD_LEN, 1 << 16))
+                } else {
+                    GetRange::Suffix(tail_len(u64::MAX))
+                };
+                match object.first(first, options).await {
+                    Ok((start, bytes)) => kept.insert(start, &Buffer::from_vec(bytes)),
+                    Err(Refused::Failed(error)) => return Err(error),
+                    Err(Refused::Ranges) => {
+                        kept.insert(0, &Buffer::from_vec(object.without_ranges(options).await?));
+                    }
+                    Err(Refused::Suffix | Refused::Outside) => object.head(options).await?,
+                }
+            }
+            let len = object.size().unwrap_or_default();
+            let first = if len <= options.whole_below {
+                0..len
+            } else if object.is_npy() {
+                0..HEAD_LEN.min(len)
+            } else {
+                len.saturating_sub(tail_len(len))..len
+            };
+            let known = Mutex::new(Known { kept, members: BTreeMap::new() });
+            let remote = Self { object, len, options: options.clone(), waits, known };
+            remote.fetch_kept(first).await?;
+            Ok(remote)
+        };
+        opened.await.map_err(|error| error.in_path(&*name))
+    }
+
+    /// Returns the size of the object.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// True if the object is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Returns the URL, without what may be secret.
+    pub fn name(&self) -> &str {
+        self.object.name()
+    }
+
+    /// Returns the version of the object, if the store has told.
+    pub fn etag(&self) -> Option<&str> {
+        self.object.etag()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns a small range that is to be parsed. It is kept, since it may be parsed again.
+    pub(super) fn peek(&self, range: &Range<u64>) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let len = range_len(range, self.len)?;
+        let reserved = bytes.try_reserve_exact(len);
+        reserved.map_err(|_| Error::new(ErrorKind::Allocation { len: to_u64(len) }))?;
+        bytes.resize(len, 0);
+        if self.copy_known(range, &mut bytes).is_empty() {
+            return Ok(bytes);
+        }
+        let ahead = range.start..range.end.max(range.start.saturating_add(READ_AHEAD).min(self.len));
+        self.or_missing(&ahead, &Interrupt::default(), self.fetch_kept(ahead.clone()))?;
+        self.copy_known(range, &mut bytes);
+        Ok(bytes)
+    }
+
+    /// Fills a buffer from a position on, without keeping the bytes, and returns the CRC-32 of them if `verify`
+    /// asks for it.
+    pub(super) fn read_with_crc32(
+        &self,
+        position: u64,
+        buffer: &mut [u8],
+        verify: bool,
+        interrupt: &Interrupt,
+    ) -> Result<u32> {
+        let range = position..position.saturating_add(to_u64(buffer.len()));
+        range_len(&range, self.len)?;
+        let gaps = self.copy_known(&range, buffer);
+        if !gaps.is_empty() {
+            let parts = split(buffer, position, &gaps);
+            self.or_missing(&range, interrupt, self.object.fetch(parts, &self.options))?;
+        }
+        let mut hasher = Hasher::new();
+        for block in buffer.chunks(BLOCK_LEN).filter(|_| verify) {
+            interrupt.check()?;
+            hasher.update(block);
+        }
+        Ok(hasher.finalize())
+    }
+
+    /// Takes a member that was fetched whole, if this range is all within one: its memory, and where in it the
+    /// range begins.
+    pub(super) fn take(&self, range: &Range<u64>) -> Option<(AlignedBuf, usize)> {
+        let mut known = self.known();
+        let (&start, member) = known.members.range(..=range.start).next_back()?;
+        if range.end > start.saturating_add(to_u64(member.len)) {
+            return None;
+        }
+        let member = known.members.remove(&start)?;
+        Some((member.buffer, member.lead.saturating_add(to_usize(range.start.saturating_sub(start)))))
+    }
+
+    /// Forgets a member that was fetched whole but not read.
+    pub(crate) fn forget(&self, start: u64) {
+        self.known().members.remove(&start);
+    }
+
+    /// Waits for what [`fetch_members`](Self::fetch_members) does.
+    pub(crate) fn wait_for_members(&self, wanted: &[Wanted], interrupt: &Interrupt) -> Result<()> {
+        let Some(first) = wanted.first() else { return Ok(()) };
+        self.or_missing(&first.range, interrupt, self.fetch_members(wanted))
+    }
+
+    /// Waits for small ranges that are kept.
+    pub(crate) fn wait_for_kept(&self, ranges: &[Range<u64>], interrupt: &Interrupt) -> Result<()> {
+        let Some(first) = ranges.first() else { return Ok(()) };
+        self.or_missing(first, interrupt, self.fetch_all_kept(ranges))
+    }
+
+    /// As [`fetch_members`](Self::fetch_members), on any executor.
+    pub(crate) async fn get_members(&self, wanted: &[Wanted]) -> Result<()> {
+        runtime::within(self.fetch_members(wanted)).await
+    }
+
+    /// As [`fetch_all_kept`](Self::fetch_all_kept), on any executor.
+    pub(crate) async fn get_all_kept(&self, ranges: &[Range<u64>]) -> Result<()> {
+        runtime::within(self.fetch_all_kept(ranges)).await
+    }
+
+    async fn get_kept(&self, range: Range<u64>) -> Result<()> {
+        runtime::within(self.fetch_kept(range)).await
+    }
+
+    /// Fetches ranges into memory of their own, where they stay until they are read. What is known is copied.
+    async fn fetch_members(&self, wanted: &[Wanted]) -> Result<()> {
+        let mut members = Vec::with_capacity(wanted.len());
+        for Wanted { range, aligned } in wanted {
+            let len = range_len(range, self.len)?;
+            let ahead = aligned.saturating_sub(range.start).checked_rem(ALIGNMENT).unwrap_or(0);
+            let lead = to_usize(ALIGNMENT.saturating_sub(ahead).checked_rem(ALIGNMENT).unwrap_or(0));
+            let mut buffer = AlignedBuf::zeroed(len.saturating_add(lead))?;
+            let bytes = buffer.as_mut_slice().get_mut(lead..).unwrap_or_default();
+            let gaps = self.copy_known(range, bytes);
+            members.push((range.start, Member { buffer, lead, len }, gaps));
+        }
+        let mut parts = Vec::new();
+        for (start, member, gaps) in &mut members {
+            let bytes = member.buffer.as_mut_slice().get_mut(member.lead..).unwrap_or_default();
+            parts.extend(split(bytes, *start, gaps));
+        }
+        self.object.fetch(parts, &self.options).await?;
+        self.known().members.extend(members.into_iter().map(|(start, member, _)| (start, member)));
+        Ok(())
+    }
+
+    async fn fetch_kept(&self, range: Range<u64>) -> Result<()> {
+        self.fetch_all_kept(std::slice::from_ref(&range)).await
+    }
+
+    /// Fetches what is missing of some ranges, and keeps it.
+    async fn fetch_all_kept(&self, ranges: &[Range<u64>]) -> Result<()> {
+        let mut gaps: Vec<Range<u64>> = Vec::new();
+        for range in ranges {
+            range_len(range, self.len)?;
+            gaps.extend(self.gaps(range));
+        }
+        gaps.sort_by_key(|gap| gap.start);
+        let mut memory = Vec::with_capacity(gaps.len());
+        for gap in &gaps {
+            memory.push(AlignedBuf::zeroed(range_len(gap, self.len)?)?);
+        }
+        let slots = memory.iter_mut().zip(&gaps);
+        let parts = slots.map(|(bytes, gap)| Part { start: gap.start, bytes: bytes.as_mut_slice() });
+        self.object.fetch(parts.collect(), &self.options).await?;
+        let mut known = self.known();
+        for (bytes, gap) in memory.into_iter().zip(gaps) {
+            known.kept.insert(gap.start, &bytes.into_buffer());
+        }
+        Ok(())
+    }
+
+    /// Copies what is known of a range, and returns what is not.
+    fn copy_known(&self, range: &Range<u64>, to: &mut [u8]) -> Vec<Range<u64>> {
+        let known = self.known();
+        if let Some((start, member)) = known.members.range(..=range.start).next_back() {
+            let from = member.lead.saturating_add(to_usize(range.start.saturating_sub(*start)));
+            let end = start.saturating_add(to_u64(member.len));
+            let bytes = member.buffer.as_slice().get(from..from.saturating_add(to.len()));
+            if let Some(bytes) = bytes.filter(|_| range.end <= end) {
+                to.copy_from_slice(bytes);
+                return Vec::new();
+            }
+        }
+        known.kept.copy_to(range.start, to);
+        known.kept.gaps(range)
+    }
+
+    fn gaps(&self, range: &Range<u64>) -> Vec<Range<u64>> {
+        self.known().kept.gaps(range)
+    }
+
+    /// Waits for a future, or says that the range is missing if this source does not wait.
+    fn or_missing(
+        &self,
+        range: &Range<u64>,
+        interrupt: &Interrupt,
+        future: impl Future<Output = Result<()>> + Send,
+    ) -> Result<()> {
+        if self.waits {
+            runtime::block_on(future, [interrupt, &self.options.interrupt])
+        } else {
+            Err(Error::new(ErrorKind::RangeMissing { start: range.start, end: range.end }))
+        }
+    }
+}
+
+/// The parts of a buffer that are to be fetched.
+fn split<'a>(mut buffer: &'a mut [u8], start: u64, gaps: &[Range<u64>]) -> Vec<Part<'a>> {
+    let mut parts = Vec::with_capacity(gaps.len());
+    let mut position = start;
+    for gap in gaps {
+        let skip = to_usize(gap.start.saturating_sub(position)).min(buffer.len());
+        let (_, rest) = buffer.split_at_mut(skip);
+        let len = to_usize(gap.end.saturating_sub(gap.start)).min(rest.len());
+        let (bytes, rest) = rest.split_at_mut(len);
+        parts.push(Part { start: gap.start, bytes });
+        (buffer, position) = (rest, gap.end);
+    }
+    parts
+}
