@@ -40,6 +40,9 @@ use arrow_buffer::Buffer;
 use crc32fast::Hasher;
 use object_store::GetRange;
 
+/// The crate of stores, for [`Object::new`].
+pub use object_store;
+
 pub use list::{Listed, list, list_async};
 pub use object::Object;
 pub use options::RemoteOptions;
@@ -270,16 +273,14 @@ impl Remote {
         self.known().members.remove(&start);
     }
 
-    /// Waits for what [`fetch_members`](Self::fetch_members) does.
+    /// Waits for what [`fetch_members`](Self::fetch_members) does, unless this source does not wait.
     pub(crate) fn wait_for_members(&self, wanted: &[Wanted], interrupt: &Interrupt) -> Result<()> {
-        let Some(first) = wanted.first() else { return Ok(()) };
-        self.or_missing(&first.range, interrupt, self.fetch_members(wanted))
+        self.wait(self.fetch_members(wanted), interrupt).unwrap_or(Ok(()))
     }
 
-    /// Waits for small ranges that are kept.
+    /// Waits for what [`fetch_all_kept`](Self::fetch_all_kept) does, unless this source does not wait.
     pub(crate) fn wait_for_kept(&self, ranges: &[Range<u64>], interrupt: &Interrupt) -> Result<()> {
-        let Some(first) = ranges.first() else { return Ok(()) };
-        self.or_missing(first, interrupt, self.fetch_all_kept(ranges))
+        self.wait(self.fetch_all_kept(ranges), interrupt).unwrap_or(Ok(()))
     }
 
     /// As [`fetch_members`](Self::fetch_members), on any executor.
@@ -300,6 +301,14 @@ impl Remote {
     async fn fetch_members(&self, wanted: &[Wanted]) -> Result<()> {
         let mut members = Vec::with_capacity(wanted.len());
         for Wanted { range, aligned } in wanted {
+            if self
+                .known()
+                .members
+                .get(&range.start)
+                .is_some_and(|member| member.len == to_usize(range.end.saturating_sub(range.start)))
+            {
+                continue;
+            }
             let len = range_len(range, self.len)?;
             let ahead = aligned.saturating_sub(range.start).checked_rem(ALIGNMENT).unwrap_or(0);
             let lead = to_usize(ALIGNMENT.saturating_sub(ahead).checked_rem(ALIGNMENT).unwrap_or(0));
@@ -371,11 +380,16 @@ impl Remote {
         interrupt: &Interrupt,
         future: impl Future<Output = Result<()>> + Send,
     ) -> Result<()> {
-        if self.waits {
-            runtime::block_on(future, [interrupt, &self.options.interrupt])
-        } else {
-            Err(Error::new(ErrorKind::RangeMissing { start: range.start, end: range.end }))
-        }
+        let missing = || Err(Error::new(ErrorKind::RangeMissing { start: range.start, end: range.end }));
+        self.wait(future, interrupt).unwrap_or_else(missing)
+    }
+
+    fn wait(
+        &self,
+        future: impl Future<Output = Result<()>> + Send,
+        interrupt: &Interrupt,
+    ) -> Option<Result<()>> {
+        self.waits.then(|| runtime::block_on(future, [interrupt, &self.options.interrupt]))
     }
 }
 

@@ -10,10 +10,14 @@ mod arrays;
 mod corpus;
 #[cfg(test)]
 mod errors;
+#[cfg(all(test, feature = "object-store"))]
+mod http_server;
 #[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod paths;
+#[cfg(all(test, feature = "object-store"))]
+mod remote;
 #[cfg(test)]
 mod second_opinion;
 #[cfg(test)]

@@ -53,7 +53,7 @@ async fn find(url: &str, options: &RemoteOptions) -> Result<Vec<Listed>> {
     let named = |error: Error| error.in_path(&location.name);
     let is_pattern = !location.is_http() && location.path.contains(['*', '?', '[']);
     if !is_pattern && (location.is_http() || is_shard(&location.path)) {
-        if location.is_http() && (location.path.contains('*') || location.path.ends_with('/')) {
+        if location.is_http() && (location.path.contains('*') || location.name.ends_with('/')) {
             return Err(named(failure::invalid("HTTP has no listing: name each object")));
         }
         return Ok(vec![Listed { url: url.to_owned(), size: None, etag: None }]);
@@ -64,7 +64,8 @@ async fn find(url: &str, options: &RemoteOptions) -> Result<Vec<Listed>> {
     } else {
         None
     };
-    let literal = if is_pattern { literal_prefix(&location.path) } else { location.path.trim_end_matches('/') };
+    let literal =
+        if is_pattern { literal_prefix(&location.path) } else { location.path.trim_end_matches('/') };
     let prefix = Path::parse(literal).map_err(|error| named(failure::invalid(&error.to_string())))?;
     let store = Process::current()?.store(&location.key).map_err(named)?;
     let listed = store.list(Some(&prefix).filter(|prefix| !prefix.as_ref().is_empty()));

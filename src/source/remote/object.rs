@@ -9,7 +9,9 @@ use std::{io, mem};
 use futures::StreamExt as _;
 use futures::stream::{self, TryStreamExt as _};
 use object_store::path::Path;
-use object_store::{Error as StoreError, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt as _};
+use object_store::{
+    Error as StoreError, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt as _,
+};
 use tokio::time::{sleep, timeout};
 
 use super::failure;
@@ -113,7 +115,9 @@ impl Object {
         match &*self.link {
             Link::Url(key) => Process::current()?.store(key),
             Link::Given(Some(store), process) if *process == process::id() => Ok(Arc::clone(store)),
-            Link::Given(..) => Err(failure::invalid("a store cannot be used in a forked process: name a URL")),
+            Link::Given(..) => {
+                Err(failure::invalid("a store cannot be used in a forked process: name a URL"))
+            }
         }
     }
 

@@ -173,18 +173,24 @@ macro_rules! configured {
 pub(super) fn build(key: &StoreKey) -> Result<Arc<dyn ObjectStore>> {
     let base = key.base.clone();
     Ok(match key.service {
-        Service::S3 => configured!(AmazonS3Builder::from_env().with_url(base), key, AmazonS3ConfigKey::Client),
+        Service::S3 => {
+            configured!(AmazonS3Builder::from_env().with_url(base), key, AmazonS3ConfigKey::Client)
+        }
         Service::GoogleCloud => {
             configured!(GoogleCloudStorageBuilder::from_env().with_url(base), key, GoogleConfigKey::Client)
         }
-        Service::Azure => configured!(MicrosoftAzureBuilder::from_env().with_url(base), key, AzureConfigKey::Client),
+        Service::Azure => {
+            configured!(MicrosoftAzureBuilder::from_env().with_url(base), key, AzureConfigKey::Client)
+        }
         Service::Http => configured!(HttpBuilder::new().with_url(base), key, std::convert::identity),
     })
 }
 
 /// What applies to every service.
 fn client_options(key: &StoreKey) -> Vec<(ClientConfigKey, String)> {
-    let attempt = key.timeout.min(MAX_ATTEMPT).as_millis();
+    // What is shorter than one attempt is bounded as a whole.
+    let attempt = if key.timeout > MAX_ATTEMPT { MAX_ATTEMPT } else { key.timeout.saturating_mul(2) };
+    let attempt = attempt.as_millis();
     let mut options = vec![
         (ClientConfigKey::Timeout, format!("{attempt}ms")),
         (ClientConfigKey::UserAgent, concat!("npzarrow/", env!("CARGO_PKG_VERSION")).to_owned()),
@@ -213,13 +219,20 @@ mod tests {
             ("s3://b/x/a b%20c.npz", "s3://b", "x/a b%20c.npz", "s3://b/x/a b%20c.npz"),
             ("S3://b", "s3://b", "", "S3://b"),
             ("gs://b/x/?.npz", "gs://b", "x/?.npz", "gs://b/x/?.npz"),
-            ("abfss://c@a.dfs.core.windows.net/x", "abfss://c@a.dfs.core.windows.net", "x", "abfss://c@a.dfs.core.windows.net/x"),
+            (
+                "abfss://c@a.dfs.core.windows.net/x",
+                "abfss://c@a.dfs.core.windows.net",
+                "x",
+                "abfss://c@a.dfs.core.windows.net/x",
+            ),
             ("http://h:81/x/a%20b.npz", "http://h:81/", "x/a b.npz", "http://h:81/x/a%20b.npz"),
             ("https://u:p@h/x.npz?X-Sig=1#f", "https://u:p@h/?X-Sig=1", "x.npz", "https://h/x.npz"),
         ] {
             let location = Location::parse(url, &options).unwrap();
             assert_eq!((&*location.key.base, &*location.path, &*location.name), (base, path, name), "{url}");
-            build(&location.key).map(drop).unwrap_or_else(|error| assert!(url.starts_with("abfss"), "{url}: {error}"));
+            build(&location.key)
+                .map(drop)
+                .unwrap_or_else(|error| assert!(url.starts_with("abfss"), "{url}: {error}"));
         }
         for (url, text) in [
             ("a.npz", "a.npz: not a URL"),
