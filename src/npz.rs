@@ -12,6 +12,8 @@
 
 mod archive;
 mod batch;
+#[cfg(feature = "object-store")]
+mod fetch;
 mod inflated;
 mod info;
 mod member;

@@ -60,7 +60,8 @@ impl NpzArchive {
             }
             column.map_err(|error| self.locate_error(error, Some(index)))
         });
-        self.forget_prepared(&indices);
+        #[cfg(feature = "object-store")]
+        self.forget_fetched(&indices);
         let mut columns = Vec::with_capacity(read.len());
         let mut lengths = Vec::with_capacity(read.len());
         for (column, &index) in read.into_iter().zip(&indices) {

@@ -1,20 +1,11 @@
-//! Getting what several members need from an object store, in few requests. Nothing happens where bytes are at
-//! hand: in memory and in files.
-
-use std::ops::Range;
+//! Getting what several members need before it is read, in few requests. Nothing happens where bytes are at hand:
+//! in memory and in files.
 
 use super::archive::NpzArchive;
-use super::inflated::PREFIX_LEN;
-use crate::array::HEADER_GUESS;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::source::Source;
 #[cfg(feature = "object-store")]
-use crate::source::remote::Wanted;
-use crate::zip::Method;
-
-/// Room for the extra fields of a local header: NumPy's have 20 bytes, aligned payloads up to 64 more.
-const EXTRA_GUESS: u64 = 128;
+use crate::source::Source;
 
 impl NpzArchive {
     /// Fetches whole members of an object into memory of their own, close ones by one request; each stays until
@@ -25,8 +16,7 @@ impl NpzArchive {
     pub fn prepare(&self, indices: &[usize], interrupt: &Interrupt) -> Result<()> {
         #[cfg(feature = "object-store")]
         if let Source::Remote(remote) = &self.source {
-            let fetched = remote.wait_for_members(&self.whole(indices), interrupt);
-            return fetched.map_err(|error| self.locate_error(error, only(indices)));
+            return self.fetch(remote, indices, interrupt);
         }
         let _ = (indices, interrupt);
         Ok(())
@@ -37,85 +27,9 @@ impl NpzArchive {
     pub fn prepare_headers(&self, indices: &[usize], interrupt: &Interrupt) -> Result<()> {
         #[cfg(feature = "object-store")]
         if let Source::Remote(remote) = &self.source {
-            let fetched = remote.wait_for_kept(&self.beginnings(indices), interrupt);
-            return fetched.map_err(|error| self.locate_error(error, only(indices)));
+            return self.fetch_headers(remote, indices, interrupt);
         }
         let _ = (indices, interrupt);
         Ok(())
-    }
-
-    /// Forgets members that were prepared but not read.
-    pub(super) fn forget_prepared(&self, indices: &[usize]) {
-        #[cfg(feature = "object-store")]
-        if let Source::Remote(remote) = &self.source {
-            for range in indices.iter().filter_map(|&index| self.directory.local_header_range(index, 0)) {
-                remote.forget(range.start);
-            }
-        }
-        let _ = indices;
-    }
-}
-
-#[cfg(feature = "object-store")]
-impl NpzArchive {
-    /// Opens an archive without waiting. From a source that does not wait, members must be
-    /// [prepared](Self::prepare_async) before they are read.
-    ///
-    /// # Errors
-    ///
-    /// As [`with_options`](Self::with_options).
-    pub async fn with_options_async(source: Source, options: &super::OpenOptions) -> Result<Self> {
-        crate::source::remote::drive(&source, || Self::with_options(source.clone(), options)).await
-    }
-
-    /// As [`prepare`](Self::prepare), without waiting.
-    pub async fn prepare_async(&self, indices: &[usize]) -> Result<()> {
-        let Source::Remote(remote) = &self.source else { return Ok(()) };
-        let fetched = remote.get_members(&self.whole(indices)).await;
-        fetched.map_err(|error| self.locate_error(error, only(indices)))
-    }
-
-    /// Fetches and parses the headers of several members without waiting.
-    pub async fn headers_async(&self, indices: &[usize]) -> Result<Vec<crate::npy::Header>> {
-        if let Source::Remote(remote) = &self.source {
-            let fetched = remote.get_all_kept(&self.beginnings(indices)).await;
-            fetched.map_err(|error| self.locate_error(error, only(indices)))?;
-        }
-        let mut headers = Vec::with_capacity(indices.len());
-        for &index in indices {
-            headers.push(crate::source::remote::drive(&self.source, || self.header_at(index)).await?);
-        }
-        Ok(headers)
-    }
-
-    /// Where whole members lie with their local headers. Behind them the next one begins, which says where the
-    /// payload does: that is to be aligned.
-    fn whole(&self, indices: &[usize]) -> Vec<Wanted> {
-        let wanted = indices.iter().filter_map(|&index| {
-            let size = self.directory.entry(index)?.compressed_size();
-            let range = self.directory.local_header_range(index, size.saturating_add(EXTRA_GUESS))?;
-            let aligned = range.end.saturating_sub(size).max(range.start);
-            Some(Wanted { range, aligned })
-        });
-        wanted.collect()
-    }
-
-    /// Where the headers of members lie, both the local ones and the arrays'.
-    fn beginnings(&self, indices: &[usize]) -> Vec<Range<u64>> {
-        let ranges = indices.iter().filter_map(|&index| {
-            let is_deflated = self.directory.entry(index)?.method() == Method::DEFLATED;
-            let header = if is_deflated { PREFIX_LEN } else { HEADER_GUESS };
-            self.directory.local_header_range(index, EXTRA_GUESS.saturating_add(header))
-        });
-        ranges.collect()
-    }
-}
-
-/// The member that an error is about, if it can only be one.
-#[cfg(feature = "object-store")]
-fn only(indices: &[usize]) -> Option<usize> {
-    match indices {
-        [index] => Some(*index),
-        _ => None,
     }
 }

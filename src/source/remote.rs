@@ -92,7 +92,7 @@ struct Member {
     len: usize,
 }
 
-/// A range that is to be fetched into memory of its own, and which position of it is to be aligned.
+/// A range that is to be fetched into memory of its own, and which position of it is to be aligned there.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     pub(crate) range: Range<u64>,
@@ -258,7 +258,7 @@ impl Remote {
 
     /// Takes a member that was fetched whole, if this range is all within one: its memory, and where in it the
     /// range begins.
-    pub(super) fn take(&self, range: &Range<u64>) -> Option<(AlignedBuf, usize)> {
+    pub(crate) fn take(&self, range: &Range<u64>) -> Option<(AlignedBuf, usize)> {
         let mut known = self.known();
         let (&start, member) = known.members.range(..=range.start).next_back()?;
         if range.end > start.saturating_add(to_u64(member.len)) {
@@ -266,11 +266,6 @@ impl Remote {
         }
         let member = known.members.remove(&start)?;
         Some((member.buffer, member.lead.saturating_add(to_usize(range.start.saturating_sub(start)))))
-    }
-
-    /// Forgets a member that was fetched whole but not read.
-    pub(crate) fn forget(&self, start: u64) {
-        self.known().members.remove(&start);
     }
 
     /// Waits for what [`fetch_members`](Self::fetch_members) does, unless this source does not wait.
@@ -300,15 +295,7 @@ impl Remote {
     /// Fetches ranges into memory of their own, where they stay until they are read. What is known is copied.
     async fn fetch_members(&self, wanted: &[Wanted]) -> Result<()> {
         let mut members = Vec::with_capacity(wanted.len());
-        for Wanted { range, aligned } in wanted {
-            if self
-                .known()
-                .members
-                .get(&range.start)
-                .is_some_and(|member| member.len == to_usize(range.end.saturating_sub(range.start)))
-            {
-                continue;
-            }
+        for Wanted { range, aligned } in wanted.iter().filter(|wanted| !self.has_member(&wanted.range)) {
             let len = range_len(range, self.len)?;
             let ahead = aligned.saturating_sub(range.start).checked_rem(ALIGNMENT).unwrap_or(0);
             let lead = to_usize(ALIGNMENT.saturating_sub(ahead).checked_rem(ALIGNMENT).unwrap_or(0));
@@ -325,6 +312,11 @@ impl Remote {
         self.object.fetch(parts, &self.options).await?;
         self.known().members.extend(members.into_iter().map(|(start, member, _)| (start, member)));
         Ok(())
+    }
+
+    fn has_member(&self, range: &Range<u64>) -> bool {
+        let len = to_usize(range.end.saturating_sub(range.start));
+        self.known().members.get(&range.start).is_some_and(|member| member.len >= len)
     }
 
     async fn fetch_kept(&self, range: Range<u64>) -> Result<()> {

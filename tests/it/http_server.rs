@@ -107,7 +107,7 @@ fn serve(
         let fault = {
             let mut log = log.lock().unwrap();
             log.push(seen.clone());
-            *behaviour.faults.get(log.len() - 1).or(behaviour.faults.last()).unwrap_or(&Fault::None)
+            *behaviour.faults.get(log.len() - 1).or_else(|| behaviour.faults.last()).unwrap_or(&Fault::None)
         };
         if !answer(stream, &seen, fault, bytes, behaviour.etag)? {
             return stream.shutdown(Shutdown::Both);
@@ -149,15 +149,15 @@ fn answer(
     if fault == Fault::WrongRange {
         range = range.map(|range| range.start + 1..range.end + 1);
     }
-    let mut head = format!("HTTP/1.1 {}\r\n", if range.is_some() { "206 Partial" } else { "200 OK" });
+    let mut head = vec![format!("HTTP/1.1 {}", if range.is_some() { "206 Partial" } else { "200 OK" })];
     if let Some(Range { start, end }) = range {
-        head += &format!("content-range: bytes {start}-{}/{}\r\n", end - 1, bytes.len());
+        head.push(format!("content-range: bytes {start}-{}/{}", end - 1, bytes.len()));
     }
     if let Some(etag) = etag {
-        head += &format!("etag: {etag}\r\n");
+        head.push(format!("etag: {etag}"));
     }
-    head += &format!("content-length: {}\r\n\r\n", body.len());
-    stream.write_all(head.as_bytes())?;
+    head.push(format!("content-length: {}\r\n\r\n", body.len()));
+    stream.write_all(head.join("\r\n").as_bytes())?;
     if seen.method == "HEAD" {
         return Ok(true);
     }

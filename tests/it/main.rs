@@ -10,13 +10,15 @@ mod arrays;
 mod corpus;
 #[cfg(test)]
 mod errors;
-#[cfg(all(test, feature = "object-store"))]
+#[cfg(test)]
+#[cfg(feature = "object-store")]
 mod http_server;
 #[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod paths;
-#[cfg(all(test, feature = "object-store"))]
+#[cfg(test)]
+#[cfg(feature = "object-store")]
 mod remote;
 #[cfg(test)]
 mod second_opinion;

@@ -175,11 +175,12 @@ fn bare_arrays() {
     }
 }
 
-#[test]
-fn faults() {
+/// Which faults, whether there is an etag, how many requests, and the error behind the URL, if there is one.
+type FaultCase = (Vec<Fault>, bool, usize, &'static str);
+
+fn fault_cases() -> Vec<FaultCase> {
     use Fault as F;
-    // Which faults, whether there is an etag, how many requests, and the error behind the URL, if there is one.
-    let cases: Vec<(Vec<Fault>, bool, usize, &str)> = vec![
+    vec![
         (vec![F::None], true, 2, ""),
         (vec![F::None], false, 2, ""),
         (vec![F::Status(503), F::Status(503), F::None], true, 4, ""),
@@ -237,7 +238,12 @@ fn faults() {
             "x2.npy: bytes 200328 to 300492: request or response body error: error reading a body from connection: end of file before message length reached",
         ),
         (vec![F::None, F::Dropped, F::None], true, 3, ""),
-        (vec![F::Dropped], true, 3, "tried 3 times: error sending request: client error (SendRequest): connection closed before message completed"),
+        (
+            vec![F::Dropped],
+            true,
+            3,
+            "tried 3 times: error sending request: client error (SendRequest): connection closed before message completed",
+        ),
         (
             vec![F::None, F::Changed],
             true,
@@ -264,9 +270,13 @@ fn faults() {
             2,
             "x2.npy: bytes 200328 to 300492: Range request not supported by b/a.npz",
         ),
-    ];
+    ]
+}
+
+#[test]
+fn faults() {
     let bytes = archive(12, MEMBER, false);
-    for (faults, has_etag, requests, expected) in cases {
+    for (faults, has_etag, requests, expected) in fault_cases() {
         let server = serve_with(bytes.clone(), faults.clone(), ETAG.filter(|_| has_etag));
         let options = RemoteOptions::default().with_retries(2).with_timeout(Duration::from_secs(20));
         let begun = Instant::now();

@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::process;
 use std::sync::Arc;
-use std::{io, mem};
+use std::time::Duration;
+use std::{io, mem, process};
 
 use futures::StreamExt as _;
 use futures::stream::{self, TryStreamExt as _};
@@ -108,7 +108,7 @@ impl Object {
     }
 
     pub(super) fn is_npy(&self) -> bool {
-        self.path.as_ref().ends_with(".npy")
+        self.path.extension() == Some("npy")
     }
 
     fn store(&self) -> Result<Arc<dyn ObjectStore>> {
@@ -199,7 +199,7 @@ impl Object {
         options: &RemoteOptions,
     ) -> Result<()> {
         let range = request.range();
-        let mut pause = std::time::Duration::from_millis(100);
+        let mut pause = Duration::from_millis(100);
         for tries_left in (0..=options.retries).rev() {
             let get = self.options(Some(GetRange::Bounded(range.clone())));
             let result = store.get_opts(&self.path, get).await;

@@ -37,7 +37,7 @@ impl Default for RemoteOptions {
         Self {
             storage: BTreeMap::new(),
             retries: 4,
-            timeout: Duration::from_secs(120),
+            timeout: Duration::from_mins(2),
             whole_below: FETCH_WHOLE_BELOW,
             request_len: FETCH_REQUEST_LEN,
             concurrency: 8,

@@ -74,37 +74,43 @@ pub(super) fn plan(mut parts: Vec<Part<'_>>, request_len: u64) -> Vec<Request<'_
 mod tests {
     use super::*;
 
+    /// The byte at a position of the object of the test.
+    fn byte(position: u64) -> u8 {
+        (position % 251).try_into().unwrap()
+    }
+
     #[test]
     fn requests_and_where_their_bytes_go() {
         let near = 100 + FETCH_GAP;
+        // Parts and requests are given by where they begin and end.
         for (parts, request_len, expected) in [
-            (vec![], 100, vec![]),
-            (vec![5..5], 100, vec![]),
-            (vec![0..100], 1000, vec![0..100]),
-            (vec![200..300, 0..100], 1000, vec![0..300]),
-            (vec![0..100, near..near + 5], 1 << 20, vec![0..near + 5]),
-            (vec![0..100, near + 1..near + 5], 1 << 20, vec![0..100, near + 1..near + 5]),
-            (vec![0..250], 100, vec![0..100, 100..200, 200..250]),
-            (vec![0..50, 60..170], 100, vec![0..100, 100..170]),
-            (vec![0..99, 150..160], 100, vec![0..99, 150..160]),
+            (&[][..], 100, &[][..]),
+            (&[(5, 5)], 100, &[]),
+            (&[(0, 100)], 1000, &[(0, 100)]),
+            (&[(200, 300), (0, 100)], 1000, &[(0, 300)]),
+            (&[(0, 100), (near, near + 5)], 1 << 20, &[(0, near + 5)]),
+            (&[(0, 100), (near + 1, near + 5)], 1 << 20, &[(0, 100), (near + 1, near + 5)]),
+            (&[(0, 250)], 100, &[(0, 100), (100, 200), (200, 250)]),
+            (&[(0, 50), (60, 170)], 100, &[(0, 100), (100, 170)]),
+            (&[(0, 99), (150, 160)], 100, &[(0, 99), (150, 160)]),
         ] {
-            let mut memory: Vec<Vec<u8>> =
-                parts.iter().map(|part: &Range<u64>| vec![0; (part.end - part.start) as usize]).collect();
-            let slots = memory.iter_mut().zip(&parts);
-            let slots = slots.map(|(bytes, part)| Part { start: part.start, bytes }).collect();
+            let lens = parts.iter().map(|&(start, end): &(u64, u64)| to_usize(end - start));
+            let mut memory: Vec<Vec<u8>> = lens.map(|len| vec![0; len]).collect();
+            let slots = memory.iter_mut().zip(parts);
+            let slots = slots.map(|(bytes, &(start, _))| Part { start, bytes }).collect();
             let mut requests = plan(slots, request_len);
-            let ranges: Vec<_> = requests.iter().map(Request::range).collect();
+            let ranges: Vec<_> = requests.iter().map(Request::range).map(|r| (r.start, r.end)).collect();
             assert_eq!(ranges, expected, "{parts:?}");
             for request in &mut requests {
                 let range = request.range();
                 for start in range.clone().step_by(7) {
-                    let chunk: Vec<u8> = (start..(start + 7).min(range.end)).map(|p| p as u8).collect();
+                    let chunk: Vec<u8> = (start..(start + 7).min(range.end)).map(byte).collect();
                     request.write(start, &chunk);
                 }
             }
             drop(requests);
-            for (bytes, part) in memory.iter().zip(parts) {
-                assert!(bytes.iter().copied().eq(part.map(|position| position as u8)));
+            for (bytes, &(start, end)) in memory.iter().zip(parts) {
+                assert!(bytes.iter().copied().eq((start..end).map(byte)));
             }
         }
     }

@@ -59,7 +59,7 @@ pub fn is_url(source: &str) -> bool {
 
 /// Returns the path that a `file://` URL means; none if it is no such URL.
 pub fn local_path(url: &str) -> Option<std::path::PathBuf> {
-    let rest = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("file://")).and(url.get(7..))?;
+    let (_, rest) = url.split_once("://").filter(|(scheme, _)| scheme.eq_ignore_ascii_case("file"))?;
     // These stand for themselves in patterns.
     let rest = rest.replace('?', "%3F").replace('#', "%23");
     Url::parse(&format!("file://{rest}")).ok()?.to_file_path().ok()
@@ -230,9 +230,7 @@ mod tests {
         ] {
             let location = Location::parse(url, &options).unwrap();
             assert_eq!((&*location.key.base, &*location.path, &*location.name), (base, path, name), "{url}");
-            build(&location.key)
-                .map(drop)
-                .unwrap_or_else(|error| assert!(url.starts_with("abfss"), "{url}: {error}"));
+            assert!(build(&location.key).is_ok(), "{url}");
         }
         for (url, text) in [
             ("a.npz", "a.npz: not a URL"),
