@@ -24,6 +24,7 @@
 mod failure;
 mod list;
 mod object;
+mod open;
 mod options;
 mod runtime;
 mod scatter;
@@ -34,33 +35,28 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use arrow_buffer::Buffer;
 use crc32fast::Hasher;
-use object_store::GetRange;
 
 /// The crate of stores, for [`Object::new`].
 pub use object_store;
 
 pub use list::{Listed, list, list_async};
 pub use object::Object;
+pub(crate) use open::drive;
 pub use options::RemoteOptions;
 pub use store::{is_url, local_path};
 
-use self::object::Refused;
 use self::scatter::Part;
 use self::segments::Segments;
-use super::{Source, range_len};
+use super::range_len;
 use crate::aligned::AlignedBuf;
 use crate::convert::{to_u64, to_usize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::limits::BLOCK_LEN;
-use crate::zip::tail_len;
 
-/// What of a long NPY file is fetched at first: its header, with room to spare.
-const HEAD_LEN: u64 = 4 << 10;
 /// Small ranges are fetched with what is behind them: the header of an array follows that of its member.
 const READ_AHEAD: u64 = 1 << 10;
 /// Payloads begin at a multiple of this in memory.
@@ -105,93 +101,7 @@ impl fmt::Debug for Remote {
     }
 }
 
-impl Source {
-    /// Opens the object of a URL, or the file of a `file://` URL. Waits for the first bytes: all of a small
-    /// object, else its end, where archives have their directory (the beginning if it is called `.npy`).
-    ///
-    /// # Errors
-    ///
-    /// I/O errors that name the URL and what happened: `NotFound`, `PermissionDenied`, `TimedOut`, ….
-    pub fn open_url(url: &str, options: &RemoteOptions) -> Result<Self> {
-        match local_path(url) {
-            Some(path) => Self::open(path),
-            None => Self::open_object(Object::parse(url, options)?, options),
-        }
-    }
-
-    /// Opens an object and waits for its first bytes.
-    pub fn open_object(object: Object, options: &RemoteOptions) -> Result<Self> {
-        let opened = runtime::block_on(Remote::open(object, options, true), [&options.interrupt; 2])?;
-        Ok(Self::Remote(Arc::new(opened)))
-    }
-
-    /// As [`open_url`](Self::open_url), but without waiting. Bytes of the source must be
-    /// [prepared](crate::NpzArchive::prepare_async) before they are read.
-    pub async fn open_url_async(url: &str, options: &RemoteOptions) -> Result<Self> {
-        match local_path(url) {
-            Some(path) => Self::open(path),
-            None => Self::open_object_async(Object::parse(url, options)?, options).await,
-        }
-    }
-
-    /// As [`open_object`](Self::open_object), but without waiting. Bytes of the source must be
-    /// [prepared](crate::NpzArchive::prepare_async) before they are read.
-    pub async fn open_object_async(object: Object, options: &RemoteOptions) -> Result<Self> {
-        let opened = runtime::within(Remote::open(object, options, false)).await?;
-        Ok(Self::Remote(Arc::new(opened)))
-    }
-}
-
-/// Calls something that parses until no bytes are missing any more.
-pub(crate) async fn drive<T>(source: &Source, parse: impl Fn() -> Result<T> + Send + Sync) -> Result<T> {
-    loop {
-        match (parse(), source) {
-            (Err(error), Source::Remote(remote)) => match error.kind() {
-                ErrorKind::RangeMissing { start, end } => remote.get_kept(*start..*end).await?,
-                _ => return Err(error),
-            },
-            (result, _) => return result,
-        }
-    }
-}
-
 impl Remote {
-    /// Gets the first bytes, in one request if the size is known or the object is short.
-    async fn open(mut object: Object, options: &RemoteOptions, waits: bool) -> Result<Self> {
-        let name = Arc::<str>::from(object.name());
-        let opened = async {
-            let mut kept = Segments::default();
-            if object.size().is_none() {
-                let first = if object.is_npy() {
-                    GetRange::Bounded(0..options.whole_below.clamp(HEAD_LEN, 1 << 16))
-                } else {
-                    GetRange::Suffix(tail_len(u64::MAX))
-                };
-                match object.first(first, options).await {
-                    Ok((start, bytes)) => kept.insert(start, &Buffer::from_vec(bytes)),
-                    Err(Refused::Failed(error)) => return Err(error),
-                    Err(Refused::Ranges) => {
-                        kept.insert(0, &Buffer::from_vec(object.without_ranges(options).await?));
-                    }
-                    Err(Refused::Suffix | Refused::Outside) => object.head(options).await?,
-                }
-            }
-            let len = object.size().unwrap_or_default();
-            let first = if len <= options.whole_below {
-                0..len
-            } else if object.is_npy() {
-                0..HEAD_LEN.min(len)
-            } else {
-                len.saturating_sub(tail_len(len))..len
-            };
-            let known = Mutex::new(Known { kept, members: BTreeMap::new() });
-            let remote = Self { object, len, options: options.clone(), waits, known };
-            remote.fetch_kept(first).await?;
-            Ok(remote)
-        };
-        opened.await.map_err(|error| error.in_path(&*name))
-    }
-
     /// Returns the size of the object.
     pub fn len(&self) -> u64 {
         self.len
