@@ -43,7 +43,6 @@ pub mod limits;
 pub mod npy;
 pub mod npz;
 mod parallel;
-
 pub mod source;
 pub mod zip;
 
@@ -53,3 +52,9 @@ pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
 pub use npz::NpzArchive;
 pub use parallel::default_threads;
+
+/// The examples of the README run with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -14,6 +14,12 @@ pub const MAX_HEADER_LEN: u64 = 1 << 20;
 /// The parser recurses once per level; NumPy's own structured types rarely pass five.
 pub const MAX_NESTING: usize = 32;
 
+/// How deep an Arrow type may nest; each field of a record and each axis that becomes a list is a level.
+///
+/// Thirty-two nested records with 64 axes each would make two thousand levels. Consumers recurse over types:
+/// pyarrow refuses more than 64 levels, polars overflows its stack somewhere above 500.
+pub const MAX_TYPE_NESTING: usize = 128;
+
 /// The most dimensions an array may have: `NPY_MAXDIMS` of NumPy 2.
 pub const MAX_NDIM: usize = 64;
 
