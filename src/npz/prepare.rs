@@ -4,10 +4,14 @@
 use super::archive::NpzArchive;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-#[cfg(feature = "object-store")]
 use crate::source::Source;
 
 impl NpzArchive {
+    /// True if reading waits for another machine, however little is read.
+    pub fn is_remote(&self) -> bool {
+        !matches!(self.source, Source::Memory(_) | Source::File(_))
+    }
+
     /// Fetches whole members of an object into memory of their own, close ones by one request; each stays until
     /// it is read. Does nothing if the archive is in memory or in a file.
     ///

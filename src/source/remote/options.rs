@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::failure;
+use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::limits::{FETCH_REQUEST_LEN, FETCH_WHOLE_BELOW, MAX_WITHOUT_RANGES};
 
@@ -70,6 +72,32 @@ impl RemoteOptions {
         Self { storage, ..self }
     }
 
+    /// Takes options as Python libraries give them: `max_retries` and `retry_timeout_ms` set
+    /// [`retries`](Self::retries) and [`timeout`](Self::timeout), all others are the store's.
+    ///
+    /// # Errors
+    ///
+    /// An I/O error of kind `InvalidInput` if one of these two is no number.
+    pub fn try_from_storage<K: Into<String>, V: Into<String>>(
+        storage: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self> {
+        let mut options = Self::default().with_storage(storage);
+        if let Some(retries) = options.take_number("max_retries")? {
+            options.retries = retries.try_into().unwrap_or(usize::MAX);
+        }
+        if let Some(timeout) = options.take_number("retry_timeout_ms")? {
+            options.timeout = Duration::from_millis(timeout);
+        }
+        Ok(options)
+    }
+
+    fn take_number(&mut self, key: &str) -> Result<Option<u64>> {
+        let Some(text) = self.storage.remove(key) else { return Ok(None) };
+        let number =
+            text.parse().map_err(|_| failure::invalid(&format!("{key} must be a number, not {text:?}")));
+        number.map(Some)
+    }
+
     /// Sets how often a request is tried again.
     #[must_use]
     pub fn with_retries(self, retries: usize) -> Self {
@@ -116,6 +144,16 @@ impl RemoteOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_taken_out() {
+        let given = [("max_retries", "7"), ("retry_timeout_ms", "1500"), ("region", "x")];
+        let options = RemoteOptions::try_from_storage(given).unwrap();
+        assert_eq!((options.retries, options.timeout), (7, Duration::from_millis(1500)));
+        assert_eq!(options.storage.into_keys().collect::<Vec<_>>(), ["region"]);
+        let error = RemoteOptions::try_from_storage([("max_retries", "many")]).unwrap_err();
+        assert_eq!(error.to_string(), r#"max_retries must be a number, not "many""#);
+    }
 
     #[test]
     fn secrets_are_not_shown() {
