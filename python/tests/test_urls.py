@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from support import npy, savez
+from support import npy, savez, savez_compressed
 
 import npzarrow as nz
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ALL: list[Callable[..., Any]] = [nz.load_npy, nz.load_npz, nz.read_npy, nz.read_npz]
 ARRAYS = {"id": np.arange(1000), "image": np.arange(1000 * 48, dtype="u1").reshape(1000, 3, 4, 4), "big": np.ones(200_000)}
 BUCKET = "npzarrow-test"
-KEYS = {"a.npz": savez(**ARRAYS), "deep/x=1/b c%20ä.npz": savez(compressed=True, **ARRAYS), "a.npy": npy(ARRAYS["id"])}
+KEYS = {"a.npz": savez(**ARRAYS), "deep/x=1/b c%20ä.npz": savez_compressed(**ARRAYS), "a.npy": npy(ARRAYS["id"])}
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
