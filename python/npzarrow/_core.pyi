@@ -14,9 +14,7 @@ __version__: str
 
 _Default = TypeVar("_Default")
 
-def load_npy(
-    source: Source, *, copy: bool = False, storage_options: dict[str, str] | None = None
-) -> NDArray[Any]:
+def load_npy(source: Source, *, copy: bool = False, storage_options: dict[str, str] | None = None) -> NDArray[Any]:
     """Load one array from NPY data, as `np.save` writes it.
 
     The array shares the memory of a bytes-like source, aligned or not, and keeps it alive. It is writable if the

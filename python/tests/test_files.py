@@ -272,7 +272,7 @@ class TestTypes:
         found = type(source).__name__
         with pytest.raises(TypeError) as raised:
             load(source)
-        assert str(raised.value) == f"source must be a bytes-like object, a path, or a binary file, not {found}"
+        assert str(raised.value) == f"source must be a bytes-like object, a path, a URL, or a binary file, not {found}"
 
     @pytest.mark.parametrize("load", ALL)
     def test_options_are_keywords(self, load: Callable[..., Any]) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from npzarrow import NpzFile
 
 ALL: list[Callable[..., Any]] = [nz.load_npy, nz.load_npz, nz.read_npy, nz.read_npz]
-ARRAYS = {"id": np.arange(1000), "image": np.arange(1000 * 48, dtype="u1").reshape(1000, 3, 4, 4), "big": np.ones(200_000)}
+ARRAYS = {
+    "id": np.arange(1000),
+    "image": np.arange(1000 * 48, dtype="u1").reshape(1000, 3, 4, 4),
+    "big": np.ones(200_000),
+}
 BUCKET = "npzarrow-test"
 KEYS = {"a.npz": savez(**ARRAYS), "deep/x=1/b c%20ä.npz": savez_compressed(**ARRAYS), "a.npy": npy(ARRAYS["id"])}
 
@@ -94,9 +98,16 @@ def stalled() -> Iterator[str]:
     yield from serve(Stalled)
 
 
+class Bucket(NamedTuple):
+    """How to reach the bucket: for us, and for others."""
+
+    options: dict[str, str]
+    client: Any
+
+
 @pytest.fixture(scope="module")
-def s3() -> Iterator[dict[str, str]]:
-    """A server of S3's interface with the objects of `KEYS`; gives the options to reach it."""
+def s3() -> Iterator[Bucket]:
+    """A server of S3's interface with the objects of `KEYS`."""
     moto = pytest.importorskip("moto.server", reason="moto is not installed")
     boto3 = pytest.importorskip("boto3")
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -118,13 +129,8 @@ def s3() -> Iterator[dict[str, str]]:
     client.create_bucket(Bucket=BUCKET)
     for key, data in KEYS.items():
         client.put_object(Bucket=BUCKET, Key=key, Body=data)
-    options["client"] = client
-    yield options
+    yield Bucket(options, client)
     server.stop()
-
-
-def options_of(s3: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in s3.items() if key != "client"}
 
 
 def check(archive: NpzFile) -> None:
@@ -228,39 +234,39 @@ class TestS3:
     """Keys as they are, conditional ranges, errors."""
 
     @pytest.mark.parametrize("key", [key for key in KEYS if key.endswith("npz")])
-    def test_archives(self, s3: dict[str, str], key: str) -> None:
-        check(nz.load_npz(f"s3://{BUCKET}/{key}", storage_options=options_of(s3)))
-        batch = nz.read_npz(f"s3://{BUCKET}/{key}", columns=["image", "id"], storage_options=options_of(s3))
+    def test_archives(self, s3: Bucket, key: str) -> None:
+        check(nz.load_npz(f"s3://{BUCKET}/{key}", storage_options=s3.options))
+        batch = nz.read_npz(f"s3://{BUCKET}/{key}", columns=["image", "id"], storage_options=s3.options)
         assert batch.num_rows == 1000
         table = batch.to_pyarrow()
         np.testing.assert_array_equal(table.column("image").to_numpy_ndarray(), ARRAYS["image"])
 
-    def test_arrays(self, s3: dict[str, str]) -> None:
+    def test_arrays(self, s3: Bucket) -> None:
         url = f"s3://{BUCKET}/a.npy"
-        np.testing.assert_array_equal(nz.load_npy(url, storage_options=options_of(s3)), ARRAYS["id"])
-        assert len(nz.read_npy(url, storage_options=options_of(s3))) == 1000
+        np.testing.assert_array_equal(nz.load_npy(url, storage_options=s3.options), ARRAYS["id"])
+        assert len(nz.read_npy(url, storage_options=s3.options)) == 1000
 
     @pytest.mark.parametrize("load", ALL)
-    def test_missing(self, s3: dict[str, str], load: Callable[..., Any]) -> None:
+    def test_missing(self, s3: Bucket, load: Callable[..., Any]) -> None:
         for url in (f"s3://{BUCKET}/none.npz", "s3://no-such-bucket/a.npz"):
             with pytest.raises(FileNotFoundError) as raised:
-                load(url, storage_options=options_of(s3))
+                load(url, storage_options=s3.options)
             assert raised.value.filename == url
 
-    def test_an_object_that_is_replaced(self, s3: dict[str, str]) -> None:
-        client: Any = s3["client"]
-        client.put_object(Bucket=BUCKET, Key="changes.npz", Body=KEYS["a.npz"])
-        archive = nz.load_npz(f"s3://{BUCKET}/changes.npz", storage_options=options_of(s3))
-        client.put_object(Bucket=BUCKET, Key="changes.npz", Body=savez(**{**ARRAYS, "id": ARRAYS["id"][::-1]}))
+    def test_an_object_that_is_replaced(self, s3: Bucket) -> None:
+        put = functools.partial(s3.client.put_object, Bucket=BUCKET, Key="changes.npz")
+        put(Body=KEYS["a.npz"])
+        archive = nz.load_npz(f"s3://{BUCKET}/changes.npz", storage_options=s3.options)
+        put(Body=savez(**{**ARRAYS, "id": ARRAYS["id"][::-1]}))
         with pytest.raises(OSError, match=r'^s3://.*/changes\.npz: id\.npy: object has changed: its etag was "'):
             archive["id"]
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-    def test_fork(self, s3: dict[str, str]) -> None:
+    def test_fork(self, s3: Bucket) -> None:
         """Connections are the parent's; a child makes its own."""
         program = f"""if True:
             import os, sys, npzarrow as nz
-            options = {options_of(s3)!r}
+            options = {s3.options!r}
             archive = nz.load_npz("s3://{BUCKET}/a.npz", storage_options=options)
             assert archive["id"].sum() == 499500
             for child in range(3):
@@ -273,4 +279,4 @@ class TestS3:
                 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
             assert archive["id"].sum() == 499500
         """
-        subprocess.run([sys.executable, "-c", program], check=True, timeout=60)  # noqa: S603 - our own program
+        subprocess.run([sys.executable, "-P", "-c", program], check=True, timeout=60)  # noqa: S603 - our own program
