@@ -29,6 +29,8 @@ lint: $(VENV)/.tools
 
 test-rust:
 	$(CARGO) test --workspace
+	@# What is allocated can be counted if nothing is mapped.
+	$(CARGO) test --no-default-features --test allocation
 	@# The fuzz targets must build; libFuzzer itself is C++.
 	@if command -v c++ >/dev/null; then $(CARGO) build --package npzarrow-fuzz --features libfuzzer --bins; \
 	else echo "no C++ compiler: the fuzz targets were run on their seeds, but not built with libFuzzer"; fi

@@ -50,6 +50,7 @@ mod plan;
 mod record;
 mod repeat;
 mod schema;
+mod strided;
 mod swap;
 mod temporal;
 mod tensor;

@@ -63,6 +63,9 @@ pub const STREAM_INFLATE_MIN: u64 = 256 << 20;
 /// a quarter of this can be read from a cached file.
 pub const PARALLEL_MIN: u64 = 1 << 20;
 
+/// The most threads of one call, whatever a caller asks for.
+pub const MAX_THREADS: usize = 256;
+
 /// What is read, checked or copied at a time, so that each pass finds the bytes in the cache.
 ///
 /// Half of a usual 512 KiB to 2 MiB second-level cache.
