@@ -30,7 +30,9 @@ impl<'a> Strided<'a> {
         let mut split = self.clone();
         match split.axes.last_mut() {
             // The elements have no bytes between them: their parts are one longer row.
-            Some(last) if last.1 == count.saturating_mul(size) => *last = (last.0.saturating_mul(count), size),
+            Some(last) if last.1 == count.saturating_mul(size) => {
+                *last = (last.0.saturating_mul(count), size)
+            }
             Some(last) if last.0 == 1 => *last = (count, size),
             _ if count == 1 => {}
             _ => split.axes.push((count, size)),

@@ -39,7 +39,8 @@ pub(crate) struct Seen {
     pub(crate) if_match: Option<String>,
 }
 
-/// A server of one object, whatever the path. Each request takes the next fault; the last stays.
+/// A server of one object, whatever the path, or of the listing of a bucket. Each request takes the next fault; the
+/// last stays.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: String,
@@ -51,6 +52,8 @@ pub(crate) struct Server {
 pub(crate) struct Behaviour {
     pub(crate) faults: Vec<Fault>,
     pub(crate) etag: Option<&'static str>,
+    /// The keys of the bucket in the order in which they are listed, two on each page.
+    pub(crate) keys: Vec<&'static str>,
 }
 
 impl Server {
@@ -109,7 +112,9 @@ fn serve(
             log.push(seen.clone());
             *behaviour.faults.get(log.len() - 1).or_else(|| behaviour.faults.last()).unwrap_or(&Fault::None)
         };
-        if !answer(stream, &seen, fault, bytes, behaviour.etag)? {
+        if seen.path.contains("list-type=2") {
+            list(stream, &seen.path, &behaviour.keys)?;
+        } else if !answer(stream, &seen, fault, bytes, behaviour.etag)? {
             return stream.shutdown(Shutdown::Both);
         }
     }
@@ -175,6 +180,26 @@ fn answer(
         }
         _ => stream.write_all(body).map(|()| true),
     }
+}
+
+/// Answers a request for a page of the listing as S3 does (`ListObjectsV2`).
+fn list(mut stream: &TcpStream, path: &str, keys: &[&str]) -> std::io::Result<()> {
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    let find = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let prefix = find("prefix").unwrap_or_default().replace("%2F", "/").replace("%3D", "=");
+    let first: usize = find("continuation-token").map_or(0, |token| token.parse().unwrap());
+    let found: Vec<_> = keys.iter().filter(|key| key.starts_with(&prefix)).skip(first).collect();
+    let contents = found.iter().take(2).map(|key| {
+        let time = "<LastModified>2024-01-01T00:00:00.000Z</LastModified>";
+        format!("<Contents><Key>{key}</Key>{time}<ETag>\"{key}\"</ETag><Size>{}</Size></Contents>", key.len())
+    });
+    let next = if found.len() > 2 {
+        format!("<NextContinuationToken>{}</NextContinuationToken>", first + 2)
+    } else {
+        String::new()
+    };
+    let body = format!("<ListBucketResult>{next}{}</ListBucketResult>", contents.collect::<String>());
+    stream.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes())
 }
 
 fn parse(text: &str, len: usize) -> Range<usize> {

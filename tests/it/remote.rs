@@ -13,7 +13,7 @@ use npzarrow::npz::{OpenOptions, ReadOptions};
 use npzarrow::source::Source;
 use npzarrow::source::remote::object_store::memory::InMemory;
 use npzarrow::source::remote::object_store::{ObjectStore, ObjectStoreExt as _, path::Path};
-use npzarrow::source::remote::{Object, RemoteOptions, list_async};
+use npzarrow::source::remote::{Object, RemoteOptions, list, list_async};
 use npzarrow::{ErrorKind, Interrupt, NpyArray, NpzArchive};
 use zip::CompressionMethod::{Deflated, Stored};
 use zip::write::SimpleFileOptions;
@@ -50,7 +50,7 @@ fn serve(bytes: Vec<u8>) -> Server {
 }
 
 fn serve_with(bytes: Vec<u8>, faults: Vec<Fault>, etag: Option<&'static str>) -> Server {
-    Server::start(bytes, Behaviour { faults, etag })
+    Server::start(bytes, Behaviour { faults, etag, keys: Vec::new() })
 }
 
 fn open(server: &Server, options: &RemoteOptions) -> npzarrow::Result<NpzArchive> {
@@ -456,5 +456,65 @@ fn listing_needs_a_store_that_can() {
         ("s3://b/[x.npz", "s3://b/[x.npz: Pattern syntax error near position 0: invalid range pattern"),
     ] {
         assert_eq!(list(url).unwrap_err().to_string(), text);
+    }
+}
+
+#[test]
+fn buckets_are_listed() {
+    let keys = vec![
+        "a.npz",
+        "b.npy",
+        "c.txt",
+        "train/",
+        "train/x=1/a.npz",
+        "train/x=10/y/a.npz",
+        "train/x=2/.tmp.npz",
+        "B.npz",
+        "train/_old/a.npz",
+        "train/100%.npz",
+        "trainer/a.npz",
+    ];
+    let server = Server::start(Vec::new(), Behaviour { faults: Vec::new(), etag: None, keys });
+    let endpoint = server.url("");
+    let options = RemoteOptions::default().with_storage([
+        ("aws_access_key_id", "x"),
+        ("aws_secret_access_key", "x"),
+        ("aws_region", "us-east-1"),
+        ("endpoint", endpoint.trim_end_matches('/')),
+    ]);
+    for (pattern, expected) in [
+        (
+            "",
+            &[
+                "B.npz",
+                "a.npz",
+                "b.npy",
+                "train/100%.npz",
+                "train/x=1/a.npz",
+                "train/x=10/y/a.npz",
+                "trainer/a.npz",
+            ][..],
+        ),
+        ("*.npz", &["B.npz", "a.npz"]),
+        ("train", &["train/100%.npz", "train/x=1/a.npz", "train/x=10/y/a.npz"]),
+        ("train/", &["train/100%.npz", "train/x=1/a.npz", "train/x=10/y/a.npz"]),
+        ("train/x=1*/**/*.npz", &["train/x=1/a.npz", "train/x=10/y/a.npz"]),
+        ("train/*/a.npz", &["train/_old/a.npz", "train/x=1/a.npz"]),
+        ("[ab].np?", &["a.npz", "b.npy"]),
+    ] {
+        let found = list(&format!("s3://bucket/{pattern}"), &options).unwrap();
+        let urls: Vec<_> = expected.iter().map(|key| format!("s3://bucket/{key}")).collect();
+        assert_eq!(found.iter().map(|listed| listed.url.clone()).collect::<Vec<_>>(), urls, "{pattern}");
+        for (listed, key) in found.iter().zip(expected) {
+            assert_eq!((listed.size, &listed.etag), (Some(key.len() as u64), &Some(format!("\"{key}\""))));
+        }
+    }
+    for (pattern, text) in [
+        ("*.csv", "no object matches"),
+        ("none/*.npz", "no object matches"),
+        ("trai", "no .npz or .npy object lies below"),
+    ] {
+        let error = list(&format!("s3://bucket/{pattern}"), &options).unwrap_err();
+        assert_eq!(error.to_string(), format!("s3://bucket/{pattern}: {text}"));
     }
 }
