@@ -131,6 +131,15 @@ impl Source {
         }
     }
 
+    /// Returns the version of an object (its etag), if its store has told.
+    pub fn version(&self) -> Option<&str> {
+        match self {
+            Self::Memory(_) | Self::File(_) => None,
+            #[cfg(feature = "object-store")]
+            Self::Remote(remote) => remote.etag(),
+        }
+    }
+
     /// Takes memory that was read ahead and that nobody else has, if a range lies within: the memory, and where
     /// in it the range begins.
     pub(crate) fn take(&self, range: &Range<u64>) -> Option<(AlignedBuf, usize)> {

@@ -137,6 +137,7 @@ impl Remote {
             return Ok(bytes);
         }
         let ahead = range.start..range.end.max(range.start.saturating_add(READ_AHEAD).min(self.len));
+        let ahead = self.or_whole(ahead);
         self.or_missing(&ahead, &Interrupt::default(), self.fetch_kept(ahead.clone()))?;
         self.copy_known(range, &mut bytes);
         Ok(bytes)
@@ -154,7 +155,11 @@ impl Remote {
         let range = position..position.saturating_add(to_u64(buffer.len()));
         range_len(&range, self.len)?;
         let gaps = self.copy_known(&range, buffer);
-        if !gaps.is_empty() {
+        if !gaps.is_empty() && self.is_small() {
+            let whole = self.or_whole(range.clone());
+            self.or_missing(&whole, interrupt, self.fetch_kept(whole.clone()))?;
+            self.copy_known(&range, buffer);
+        } else if !gaps.is_empty() {
             let parts = split(buffer, position, &gaps);
             self.or_missing(&range, interrupt, self.object.fetch(parts, &self.options))?;
         }
@@ -204,6 +209,9 @@ impl Remote {
 
     /// Fetches ranges into memory of their own, where they stay until they are read. What is known is copied.
     async fn fetch_members(&self, wanted: &[Wanted]) -> Result<()> {
+        if self.is_small() && !wanted.is_empty() {
+            self.fetch_kept(0..self.len).await?;
+        }
         let mut members = Vec::with_capacity(wanted.len());
         for Wanted { range, aligned } in wanted.iter().filter(|wanted| !self.has_member(&wanted.range)) {
             let len = range_len(range, self.len)?;
@@ -222,6 +230,15 @@ impl Remote {
         self.object.fetch(parts, &self.options).await?;
         self.known().members.extend(members.into_iter().map(|(start, member, _)| (start, member)));
         Ok(())
+    }
+
+    /// True if the object is fetched whole when anything of it is needed.
+    fn is_small(&self) -> bool {
+        self.len <= self.options.whole_below
+    }
+
+    fn or_whole(&self, range: Range<u64>) -> Range<u64> {
+        if self.is_small() { 0..self.len } else { range }
     }
 
     fn has_member(&self, range: &Range<u64>) -> bool {

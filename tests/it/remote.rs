@@ -357,6 +357,24 @@ fn what_a_listing_said_must_be_true() {
 }
 
 #[test]
+fn known_objects_are_opened_without_a_request() {
+    for (len, requests) in [(MEMBER, 2), (1000, 1)] {
+        let bytes = archive(12, len, false);
+        let server = serve(bytes.clone());
+        let options = RemoteOptions::default();
+        let object = Object::parse(&server.url("a.npz"), &options).unwrap();
+        let error = Source::known_object(object.clone(), &options).unwrap_err();
+        assert!(error.to_string().ends_with("a.npz: the size of the object is not known"), "{error}");
+        let object = object.with_known(bytes.len() as u64, ETAG.map(str::to_owned));
+        let source = Source::known_object(object, &options).unwrap();
+        assert_eq!((source.len(), source.version(), server.seen().len()), (bytes.len() as u64, ETAG, 0));
+        let archive = NpzArchive::with_options(source, &OpenOptions::default()).unwrap();
+        assert_eq!(archive.array("x9").unwrap().payload().as_slice(), values(9, len));
+        assert_eq!(server.seen().len(), requests, "{:?}", server.seen());
+    }
+}
+
+#[test]
 fn damage_is_found_and_named() {
     let mut bytes = archive(12, MEMBER, false);
     bytes[250_000] ^= 1;

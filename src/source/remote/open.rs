@@ -10,7 +10,7 @@ use super::object::{Object, Refused};
 use super::options::RemoteOptions;
 use super::segments::Segments;
 use super::store::local_path;
-use super::{Known, Remote, runtime};
+use super::{Known, Remote, failure, runtime};
 use crate::error::{ErrorKind, Result};
 use crate::source::Source;
 use crate::zip::tail_len;
@@ -36,6 +36,20 @@ impl Source {
     pub fn open_object(object: Object, options: &RemoteOptions) -> Result<Self> {
         let opened = runtime::block_on(Remote::open(object, options, true), [&options.interrupt; 2])?;
         Ok(Self::Remote(Arc::new(opened)))
+    }
+
+    /// Opens an object whose size is known, from a listing or since it was open before, without I/O: the first read
+    /// finds out whether it is still the same.
+    ///
+    /// # Errors
+    ///
+    /// An I/O error of kind `InvalidInput` if the size is not known.
+    pub fn known_object(object: Object, options: &RemoteOptions) -> Result<Self> {
+        let Some(len) = object.size() else {
+            return Err(failure::invalid("the size of the object is not known").in_path(object.name()));
+        };
+        let remote = Remote { object, len, options: options.clone(), waits: true, known: Mutex::default() };
+        Ok(Self::Remote(Arc::new(remote)))
     }
 
     /// As [`open_url`](Self::open_url), but without waiting. Bytes of the source must be
