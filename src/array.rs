@@ -142,10 +142,10 @@ impl NpyArray {
             let range = header.payload_range(source.len())?;
             let payload = match source {
                 Source::Memory(memory) => Payload::Shared(memory.slice(range)),
-                Source::File(file) => {
+                source => {
                     let mut buffer = AlignedBuf::zeroed(range.len())?;
                     let position = to_u64(range.start);
-                    file.read_with_crc32(position, buffer.as_mut_slice(), false, threads, interrupt)?;
+                    source.read_with_crc32(position, buffer.as_mut_slice(), false, threads, interrupt)?;
                     Payload::Owned(OwnedPayload::new(buffer, 0..range.len(), Origin::Read))
                 }
             };

@@ -30,6 +30,7 @@
 //! # Features
 //!
 //! * `mmap` (default): map files instead of reading them, and back large buffers with huge pages on Linux.
+//! * `object-store`: fetch what is needed of objects in S3, Google Cloud Storage, Azure and behind HTTP, waiting or not.
 
 mod aligned;
 mod array;

@@ -12,11 +12,14 @@
 
 mod archive;
 mod batch;
+#[cfg(feature = "object-store")]
+mod fetch;
 mod inflated;
 mod info;
 mod member;
 mod names;
 mod options;
+mod prepare;
 mod stored;
 
 pub use archive::NpzArchive;

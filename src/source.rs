@@ -1,13 +1,16 @@
-//! Where bytes come from: memory or a local file.
+//! Where bytes come from: memory, a local file, or an object store.
 //!
 //! Use this module to say what a [`NpzArchive`](crate::NpzArchive) or an [`NpyArray`](crate::NpyArray) is to
 //! be read from. The format modules never read: they name the ranges that they need, and a [`Source`] gets
-//! them: borrowed where the memory cannot change, copied where it can, read where there is a file.
+//! them: borrowed where the memory cannot change, copied where it can, read where there is a file, fetched where
+//! there is a URL.
 
 mod file;
 #[cfg(feature = "mmap")]
 mod map;
 mod memory;
+#[cfg(feature = "object-store")]
+pub mod remote;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -18,9 +21,14 @@ use arrow_buffer::Buffer;
 
 pub use file::LocalFile;
 pub use memory::Memory;
+#[cfg(feature = "object-store")]
+pub use remote::{Object, Remote, RemoteOptions};
 
+use crate::aligned::AlignedBuf;
+use crate::checksum::crc32;
 use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result, ZipProblem};
+use crate::interrupt::Interrupt;
 
 /// Bytes that an array or an archive is read from. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,6 +38,9 @@ pub enum Source {
     Memory(Memory),
     /// A local file, read at positions; each member goes straight into a buffer of its own.
     File(Arc<LocalFile>),
+    /// An object in a store, of which what is needed is fetched.
+    #[cfg(feature = "object-store")]
+    Remote(Arc<Remote>),
 }
 
 impl Source {
@@ -49,6 +60,8 @@ impl Source {
         match self {
             Self::Memory(memory) => to_u64(memory.bytes().len()),
             Self::File(file) => file.len(),
+            #[cfg(feature = "object-store")]
+            Self::Remote(remote) => remote.len(),
         }
     }
 
@@ -57,11 +70,13 @@ impl Source {
         self.len() == 0
     }
 
-    /// Returns the file that the bytes are from, if it is known.
+    /// Returns the file or URL that the bytes are from, if it is known.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Memory(memory) => memory.path(),
             Self::File(file) => Some(file.path()),
+            #[cfg(feature = "object-store")]
+            Self::Remote(remote) => Some(Path::new(remote.name())),
         }
     }
 
@@ -90,6 +105,51 @@ impl Source {
                 file.read_exact_at(range.start, &mut bytes)?;
                 Ok(Cow::Owned(bytes))
             }
+            #[cfg(feature = "object-store")]
+            Self::Remote(remote) => remote.peek(&range).map(Cow::Owned),
+        }
+    }
+
+    /// Fills a buffer from a position on and returns the CRC-32 of what was read if `verify` asks for it.
+    pub(crate) fn read_with_crc32(
+        &self,
+        position: u64,
+        buffer: &mut [u8],
+        verify: bool,
+        threads: usize,
+        interrupt: &Interrupt,
+    ) -> Result<u32> {
+        match self {
+            Self::Memory(memory) => {
+                let end = position.saturating_add(to_u64(buffer.len()));
+                buffer.copy_from_slice(slice(memory.bytes(), &(position..end))?);
+                Ok(if verify { crc32(buffer, threads) } else { 0 })
+            }
+            Self::File(file) => file.read_with_crc32(position, buffer, verify, threads, interrupt),
+            #[cfg(feature = "object-store")]
+            Self::Remote(remote) => remote.read_with_crc32(position, buffer, verify, interrupt),
+        }
+    }
+
+    /// Returns the version of an object (its etag), if its store has told.
+    pub fn version(&self) -> Option<&str> {
+        match self {
+            Self::Memory(_) | Self::File(_) => None,
+            #[cfg(feature = "object-store")]
+            Self::Remote(remote) => remote.etag(),
+        }
+    }
+
+    /// Takes memory that was read ahead and that nobody else has, if a range lies within: the memory, and where
+    /// in it the range begins.
+    pub(crate) fn take(&self, range: &Range<u64>) -> Option<(AlignedBuf, usize)> {
+        match self {
+            Self::Memory(_) | Self::File(_) => {
+                let _ = range;
+                None
+            }
+            #[cfg(feature = "object-store")]
+            Self::Remote(remote) => remote.take(range),
         }
     }
 }

@@ -14,7 +14,7 @@ __version__: str
 
 _Default = TypeVar("_Default")
 
-def load_npy(source: Source, *, copy: bool = False) -> NDArray[Any]:
+def load_npy(source: Source, *, copy: bool = False, storage_options: dict[str, str] | None = None) -> NDArray[Any]:
     """Load one array from NPY data, as `np.save` writes it.
 
     The array shares the memory of a bytes-like source, aligned or not, and keeps it alive. It is writable if the
@@ -25,8 +25,11 @@ def load_npy(source: Source, *, copy: bool = False) -> NDArray[Any]:
     Follows the format of `numpy.lib.format`, versions 1.0 to 3.0, and `spdl.io.load_npy` of SPDL 0.8.
 
     Args:
-        source: A bytes-like object whose bytes lie one behind the other, a path, or a binary file.
+        source: A bytes-like object whose bytes lie one behind the other, a path, a URL, or a binary file.
         copy: True for an array that is independent of the source, and writable.
+        storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+            those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+            one request may cost.
 
     Returns:
         The array.
@@ -60,6 +63,7 @@ def load_npz(
     verify: bool = True,
     threads: int | None = None,
     mmap: bool = False,
+    storage_options: dict[str, str] | None = None,
 ) -> NpzFile:
     """Open an archive of arrays, as `np.savez` and `np.savez_compressed` write it.
 
@@ -70,13 +74,16 @@ def load_npz(
     Follows APPNOTE 6.3.10 (ZIP) within strict bounds, and `spdl.io.load_npz` of SPDL 0.8, of which it takes the place.
 
     Args:
-        source: A bytes-like object whose bytes lie one behind the other, a path, or a binary file.
+        source: A bytes-like object whose bytes lie one behind the other, a path, a URL, or a binary file.
         max_uncompressed_bytes: The most bytes that all deflated members together may say they have, checked
             when the archive is opened. Stored members do not count, since they cannot expand; 0 is legal.
         verify: False skips the checksums. Each is verified once, when its member is first read.
         threads: The most threads that one call may use; None is one per core. None outlives its call.
         mmap: True maps a path instead of reading it, so that arrays share its pages. If the file is truncated
             meanwhile, touching what is gone ends the process.
+        storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+            those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+            one request may cost.
 
     Returns:
         A mapping from names to arrays.
@@ -112,6 +119,7 @@ def read_npy(
     bool8: bool = False,
     string_view: bool = False,
     name: str = "",
+    storage_options: dict[str, str] | None = None,
 ) -> NpyArray:
     """Read one array as an Arrow array, for `pa.array`, `pl.Series` and whatever else takes Arrow arrays.
 
@@ -123,7 +131,7 @@ def read_npy(
     Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
 
     Args:
-        source: A bytes-like object, a path, or a binary file.
+        source: A bytes-like object, a path, a URL, or a binary file.
         copy: None shares where possible; False shares or raises, saying why it cannot; True copies always.
         mmap: True maps a path instead of reading it, so that its pages are shared. If the file is truncated
             meanwhile, touching what is gone ends the process.
@@ -133,6 +141,9 @@ def read_npy(
         bool8: True makes booleans `arrow.bool8`, which shares their bytes, instead of packed bits.
         string_view: True makes text and bytes views, which share strings of more than 12 bytes.
         name: The name of the field.
+        storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+            those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+            one request may cost.
 
     Returns:
         The array, for any number of consumers.
@@ -173,6 +184,7 @@ def read_npz(
     unsupported: Literal["raise", "skip"] = "raise",
     max_uncompressed_bytes: int = 1_073_741_824,
     threads: int | None = None,
+    storage_options: dict[str, str] | None = None,
 ) -> NpzBatch:
     """Read an archive as one batch of Arrow columns, for polars, pyarrow, DuckDB and arro3.
 
@@ -183,7 +195,7 @@ def read_npz(
     Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
 
     Args:
-        source: A bytes-like object, a path, or a binary file, which is read to its end.
+        source: A bytes-like object, a path, a URL, or a binary file, which is read to its end.
         columns: The members to read, in this order, with or without `.npy`; None is every array.
         rows: "axis0" makes each entry of the first axes a row, "archive" the whole archive one row, whose cells are
             the arrays.
@@ -199,6 +211,9 @@ def read_npz(
         max_uncompressed_bytes: The most bytes that all deflated members together may say they have, checked
             when the archive is opened. Stored members do not count, since they cannot expand; 0 is legal.
         threads: The most threads that the call may use; None is one per core.
+        storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+            those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+            one request may cost.
 
     Returns:
         The batch, for any number of consumers.

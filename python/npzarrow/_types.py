@@ -26,7 +26,7 @@ class BinaryReader(Protocol):
 
 
 Source: TypeAlias = Buffer | NDArray[Any] | str | os.PathLike[str] | os.PathLike[bytes] | BinaryReader
-"""What arrays and archives are read from: memory, a path, or a binary file."""
+"""What arrays and archives are read from: memory, a path, a URL, or a binary file."""
 
 
 class MemberInfo(TypedDict):

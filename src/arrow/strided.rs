@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(parts.count(), 18);
         let mut out = vec![0; 36];
         parts.gather(&mut out, 2);
-        let mut expected = Vec::new();
+        let mut expected: Vec<u8> = Vec::new();
         for record in 0..3 {
             for element in 0..2 {
                 for part in 0..3 {

@@ -39,6 +39,24 @@ pub enum ErrorKind {
     /// Reading or writing failed.
     #[error("{0}")]
     Io(#[source] io::Error),
+    /// An object is not the one that was opened or listed any more.
+    #[error("object has changed: its {field} was {expected}, is {actual}")]
+    ObjectChanged {
+        /// What has changed.
+        field: &'static str,
+        /// What it was.
+        expected: String,
+        /// What it is.
+        actual: String,
+    },
+    /// Bytes of an object that was opened without waiting were read before they were prepared.
+    #[error("bytes {start} to {end} were not fetched: prepare the member before it is read")]
+    RangeMissing {
+        /// The first byte.
+        start: u64,
+        /// The byte behind the last.
+        end: u64,
+    },
     /// The work was given up because the caller asked for it.
     #[error("interrupted")]
     Interrupted,

@@ -124,12 +124,16 @@ impl NpzArchive {
 
     /// Reads the member at a place, unless it is interrupted.
     pub fn array_at(&self, index: usize, interrupt: &Interrupt) -> Result<NpyArray> {
+        self.prepare(&[index], interrupt)?;
         self.read_array(index, self.options.threads, interrupt)
             .map_err(|error| self.locate_error(error, Some(index)))
     }
 
     /// Reads several members, in parallel where that pays. Each has a result of its own.
     pub fn arrays(&self, indices: &[usize], interrupt: &Interrupt) -> Vec<Result<NpyArray>> {
+        if let Err(error) = self.prepare(indices, interrupt) {
+            return indices.iter().map(|_| Err(error.again())).collect();
+        }
         self.for_each(indices, |index, threads| {
             interrupt.check()?;
             self.read_array(index, threads, interrupt).map_err(|error| self.locate_error(error, Some(index)))

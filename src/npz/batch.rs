@@ -43,6 +43,7 @@ impl NpzArchive {
         let indices = self.select(options)?;
         let declared = self.declared(&indices);
         let without_bytes = AtomicU64::new(0);
+        self.prepare(&indices, &options.interrupt)?;
         let read = self.for_each(&indices, |index, threads| {
             options.interrupt.check()?;
             let column = self.read_column(index, threads, options).and_then(|column| {
@@ -59,6 +60,8 @@ impl NpzArchive {
             }
             column.map_err(|error| self.locate_error(error, Some(index)))
         });
+        #[cfg(feature = "object-store")]
+        self.forget_fetched(&indices);
         let mut columns = Vec::with_capacity(read.len());
         let mut lengths = Vec::with_capacity(read.len());
         for (column, &index) in read.into_iter().zip(&indices) {
@@ -96,7 +99,9 @@ impl NpzArchive {
     /// As [`record_batch`](Self::record_batch), except for what only the payloads tell.
     pub fn schema(&self, options: &ReadOptions) -> Result<Schema> {
         let mut fields: Vec<Field> = Vec::new();
-        for index in self.select(options)? {
+        let indices = self.select(options)?;
+        self.prepare_headers(&indices, &options.interrupt)?;
+        for index in indices {
             let name = self.name(index).unwrap_or_default();
             let field = self.header_at(index).and_then(|header| {
                 let field = arrow::schema_field(name, &header, &options.arrow);

@@ -91,9 +91,9 @@ impl NpzArchive {
                 }
                 Ok(NpyArray::from_parts(header, Payload::Shared(member.slice(payload))))
             }
-            Source::File(file) => {
+            source => {
                 let read = ReadMember {
-                    file,
+                    source,
                     entry,
                     data,
                     payload,

@@ -11,9 +11,15 @@ mod corpus;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+#[cfg(feature = "object-store")]
+mod http_server;
+#[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod paths;
+#[cfg(test)]
+#[cfg(feature = "object-store")]
+mod remote;
 #[cfg(test)]
 mod second_opinion;
 #[cfg(test)]
