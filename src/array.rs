@@ -98,7 +98,7 @@ impl Payload {
     }
 
     /// Makes a payload immutable. Copies nothing.
-    fn into_buffer(self) -> Buffer {
+    pub(crate) fn into_buffer(self) -> Buffer {
         match self {
             Self::Shared(memory) => memory.bytes().clone(),
             Self::Owned(OwnedPayload { buffer, range, .. }) => {
@@ -186,6 +186,11 @@ impl NpyArray {
 }
 
 impl Column {
+    /// Returns another array that came about in the same way.
+    pub(crate) fn with_array(&self, array: ArrayRef, field: FieldRef) -> Self {
+        Self { array, field, transfer: self.transfer, first_axis: self.first_axis }
+    }
+
     /// Returns the same values with tensors as nested lists, whose shape polars and DuckDB keep. Copies
     /// nothing.
     #[must_use]

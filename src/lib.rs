@@ -36,6 +36,7 @@ mod array;
 pub mod arrow;
 pub mod checksum;
 mod convert;
+pub mod dataset;
 pub mod error;
 mod interrupt;
 pub mod limits;
@@ -43,11 +44,13 @@ pub mod npy;
 pub mod npz;
 mod parallel;
 
+mod rows;
 pub mod source;
 pub mod zip;
 
 pub use aligned::AlignedBuf;
 pub use array::{Column, NpyArray, OwnedPayload, Payload};
+pub use dataset::NpzDataset;
 pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
 pub use npz::NpzArchive;

@@ -18,6 +18,7 @@ mod member;
 mod names;
 mod options;
 mod stored;
+pub(crate) mod stream;
 
 pub use archive::NpzArchive;
 pub use info::MemberInfo;

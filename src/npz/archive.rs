@@ -70,6 +70,16 @@ impl NpzArchive {
         Ok(Self { source, directory, options: options.clone(), verified, by_name: OnceLock::new() })
     }
 
+    /// True if checksums are compared.
+    pub(crate) fn verifies(&self) -> bool {
+        self.options.verify
+    }
+
+    /// Returns what the archive is read from.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// Returns how many entries there are, arrays or not.
     pub fn len(&self) -> usize {
         self.directory.len()
@@ -168,7 +178,7 @@ impl NpzArchive {
     }
 
     /// Adds the member and the path to an error.
-    pub(super) fn locate_error(&self, error: Error, index: Option<usize>) -> Error {
+    pub(crate) fn locate_error(&self, error: Error, index: Option<usize>) -> Error {
         let error = match index.and_then(|index| self.directory.name(index)) {
             Some(name) => error.in_entry(name),
             None => error,
