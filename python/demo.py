@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 import npzarrow as nz
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROWS = 4096
 

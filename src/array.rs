@@ -120,6 +120,8 @@ pub struct Column {
     pub transfer: Transfer,
     /// The length of the first axis; `None` for a value without axes, which fits any number of rows.
     pub first_axis: Option<u64>,
+    /// How many rows and elements take no byte of the payload.
+    pub(crate) without_bytes: u64,
 }
 
 impl NpyArray {
@@ -196,13 +198,19 @@ impl Column {
     #[must_use]
     pub fn with_nested_tensors(&self) -> Self {
         let (array, field) = nest_tensors(ArrayRef::clone(&self.array), FieldRef::clone(&self.field));
-        Self { array, field, transfer: self.transfer, first_axis: self.first_axis }
+        Self { array, field, ..self.clone() }
     }
 
     pub(crate) fn build(plan: &Plan, header: &Header, payload: Buffer) -> Result<Self> {
         let array = plan.array(payload)?;
         let first_axis = header.shape().first().copied();
-        Ok(Self { array, field: FieldRef::clone(plan.field()), transfer: *plan.transfer(), first_axis })
+        Ok(Self {
+            array,
+            field: FieldRef::clone(plan.field()),
+            transfer: *plan.transfer(),
+            first_axis,
+            without_bytes: plan.without_bytes(),
+        })
     }
 }
 

@@ -29,6 +29,20 @@ pub const INFLATE_SLACK: u64 = 64;
 /// The default for the sum of the declared sizes of all deflated members of one archive, as SPDL has it.
 pub const DEFAULT_MAX_UNCOMPRESSED: u64 = 1 << 30;
 
+/// The most rows and elements of one batch that take no byte of any payload, unless the payloads are longer.
+///
+/// A hundred bytes of file may declare any number of `S0`; in Arrow each takes an offset or a view.
+pub const MAX_WITHOUT_BYTES: u64 = 1 << 24;
+
+/// The most bytes that the values of one batch may grow to that are repeated for every row, unless they are
+/// short beside [`MAX_REPEATED_RATIO`] times its members.
+///
+/// Half of a file may be rows and the other half values without an axis: the product grows with the square.
+pub const MAX_REPEATED: u64 = 1 << 30;
+
+/// How much more than the members of a batch themselves its repeated values may take.
+pub const MAX_REPEATED_RATIO: u64 = 8;
+
 /// Buffers of at least this size are mapped and advised to use huge pages, as NumPy does from 4 MiB on.
 ///
 /// Below it the allocator is faster, since it hands out memory whose pages have been touched before.

@@ -11,14 +11,16 @@ use pyo3::types::{PyCapsule, PyTuple};
 use pyo3_arrow::PySchema;
 use pyo3_arrow::ffi::{to_array_pycapsules, to_schema_pycapsule};
 
+use crate::error::refused;
+
 /// A field as a capsule.
 pub(crate) fn field<'py>(py: Python<'py>, field: &Field) -> PyResult<Bound<'py, PyCapsule>> {
-    Ok(to_schema_pycapsule(py, field)?)
+    to_schema_pycapsule(py, field).map_err(|refusal| refused(py, refusal))
 }
 
 /// A schema as a capsule.
 pub(crate) fn schema<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyCapsule>> {
-    Ok(to_schema_pycapsule(py, schema)?)
+    to_schema_pycapsule(py, schema).map_err(|refusal| refused(py, refusal))
 }
 
 /// A column as two capsules, in the requested type if that is one of the conversions that are offered.
@@ -36,7 +38,7 @@ pub(crate) fn array<'py>(
         array = Arc::new(StructArray::from(batch));
         field = Arc::new(field.as_ref().clone().with_data_type(array.data_type().clone()));
     }
-    Ok(to_array_pycapsules(py, field, &array, None)?)
+    to_array_pycapsules(py, field, &array, None).map_err(|refusal| refused(py, refusal))
 }
 
 /// A batch as two capsules, with the columns and types that were requested as far as they are offered.
@@ -50,7 +52,8 @@ pub(crate) fn batch<'py>(
     let batch = negotiated.unwrap_or_else(|| batch.clone());
     let fields = DataType::Struct(batch.schema_ref().fields().clone());
     let field = Field::new("", fields, false).with_metadata(batch.schema_ref().metadata().clone());
-    Ok(to_array_pycapsules(py, Arc::new(field), &StructArray::from(batch), None)?)
+    to_array_pycapsules(py, Arc::new(field), &StructArray::from(batch), None)
+        .map_err(|refusal| refused(py, refusal))
 }
 
 /// The columns of a requested schema, if we have all of them. Half floats become floats and `bool8` becomes

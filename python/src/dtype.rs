@@ -7,6 +7,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
+use crate::error;
+
 /// Returns a new reference to the `np.dtype` of a dtype, for a function that steals one.
 pub(crate) fn descr(py: Python<'_>, dtype: &Dtype) -> PyResult<*mut PyArray_Descr> {
     if let Dtype::Scalar(scalar, order) = dtype
@@ -24,7 +26,8 @@ pub(crate) fn descr(py: Python<'_>, dtype: &Dtype) -> PyResult<*mut PyArray_Desc
 /// Returns the `np.dtype` of a dtype.
 pub(crate) fn object<'py>(py: Python<'py>, dtype: &Dtype) -> PyResult<Bound<'py, PyAny>> {
     static DTYPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    DTYPE.import(py, "numpy", "dtype")?.call1((spelling(py, dtype)?,))
+    let make = DTYPE.import(py, "numpy", "dtype")?;
+    make.call1((spelling(py, dtype)?,)).map_err(|refusal| error::unknown_dtype(py, dtype, &refusal))
 }
 
 /// The built-in types that can be had without asking `np.dtype`.

@@ -1,9 +1,15 @@
 //! Errors of the crate as Python exceptions; the classes are defined in `npzarrow._errors`.
 
+use std::io;
+
+use npzarrow::npy::Dtype;
 use npzarrow::{Error, ErrorKind};
 use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyOSError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+
+/// The error number for a directory, on every platform.
+const EISDIR: i32 = 21;
 
 /// Turns an error into the exception that a Python user expects.
 pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
@@ -15,6 +21,9 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
                 // With these arguments OSError becomes FileNotFoundError, PermissionError and so on.
                 (Some(code), Some(path)) => PyOSError::new_err((code, strerror(cause), path.to_owned())),
                 (Some(code), None) => PyOSError::new_err((code, strerror(cause))),
+                (None, Some(path)) if cause.kind() == io::ErrorKind::IsADirectory => {
+                    PyOSError::new_err((EISDIR, "Is a directory", path.to_owned()))
+                }
                 (None, _) => PyOSError::new_err(text),
             };
         }
@@ -34,9 +43,40 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 /// The system's words for an error, without the number that Rust appends.
-fn strerror(cause: &std::io::Error) -> String {
+fn strerror(cause: &io::Error) -> String {
     let text = cause.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// Turns NumPy's refusal of a dtype into an exception: some exist on other machines only.
+#[cold]
+pub(crate) fn unknown_dtype(py: Python<'_>, dtype: &Dtype, refusal: &PyErr) -> PyErr {
+    let quoted = dtype.to_string().replace('\'', "\"");
+    let text = format!("dtype {quoted} is refused by NumPy: {}", refusal.value(py));
+    let error = exception(py, "UnsupportedDtypeError", text).unwrap_or_else(|error| error);
+    error.set_cause(py, Some(refusal.clone_ref(py)));
+    error
+}
+
+/// Adds the member to an exception that does not know it.
+#[cold]
+pub(crate) fn in_member(py: Python<'_>, error: PyErr, member: &str) -> PyErr {
+    let text = format!("{}: {}", member.escape_debug(), error.value(py));
+    match error.get_type(py).call1((text,)) {
+        Ok(located) => {
+            let located = PyErr::from_value(located);
+            located.set_cause(py, error.cause(py));
+            located
+        }
+        Err(_) => error,
+    }
+}
+
+/// Makes an exception for what Arrow's C interface refuses.
+#[cold]
+pub(crate) fn refused(py: Python<'_>, refusal: impl Into<PyErr>) -> PyErr {
+    let refusal = refusal.into();
+    exception(py, "NpzarrowError", refusal.value(py).to_string()).unwrap_or_else(|error| error)
 }
 
 /// Makes an exception of `npzarrow._errors`.

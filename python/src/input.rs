@@ -6,6 +6,7 @@ use npzarrow::source::Source;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyString};
 
 use crate::error::ToPy;
@@ -30,7 +31,8 @@ impl<'py> Input<'py> {
             return Ok(Self::Buffer(source.clone()));
         }
         if source.is_instance_of::<PyString>() || source.hasattr(intern!(py, "__fspath__"))? {
-            let path: PathBuf = source.extract()?;
+            static FSDECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+            let path: PathBuf = FSDECODE.import(py, "os", "fsdecode")?.call1((source,))?.extract()?;
             return match path.to_str().and_then(|path| path.split_once("://")) {
                 Some((scheme, _)) if !path.exists() => Err(PyValueError::new_err(format!(
                     "{}: {scheme} URLs cannot be opened here",

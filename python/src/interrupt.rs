@@ -8,7 +8,7 @@ use npzarrow::Interrupt;
 use pyo3::prelude::*;
 
 /// Work on fewer bytes than this is over before another thread could use the lock.
-const DETACH_MIN: u64 = 64 << 10;
+pub(crate) const DETACH_MIN: u64 = 64 << 10;
 /// Work on more bytes than this may last long enough for a person to want to stop it.
 const POLL_MIN: u64 = 64 << 20;
 /// How often signals are looked at.
@@ -38,9 +38,10 @@ pub(crate) fn run<T: Send>(
             });
             let mut raised = None;
             while receiver.recv_timeout(POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                if raised.is_none()
-                    && let Err(error) = Python::attach(|py| py.check_signals())
-                {
+                if raised.is_some() {
+                    continue;
+                }
+                if let Err(error) = Python::attach(|py: Python<'_>| py.check_signals()) {
                     interrupt.request();
                     raised = Some(error);
                 }

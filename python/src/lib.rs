@@ -3,6 +3,12 @@
 //! Each function extracts its arguments, does its work detached from the interpreter where there is more
 //! than a little of it, and wraps the result. The formats are known to the crate alone.
 
+#![expect(
+    clippy::doc_markdown,
+    clippy::doc_link_with_quotes,
+    reason = "the docstrings of Python's functions are no Markdown"
+)]
+
 mod batch;
 mod capsule;
 mod dtype;
@@ -33,4 +39,11 @@ mod _core {
     use super::schema::Schema;
     #[pymodule_export]
     use super::views::{NpzItems, NpzIterator, NpzValues};
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
 }

@@ -2,18 +2,21 @@
 #![expect(unsafe_code, reason = "NumPy's C API")]
 
 use std::ffi::{c_int, c_void};
-use std::ptr;
+use std::mem::MaybeUninit;
+use std::{ptr, slice};
 
+use npzarrow::limits::MAX_NDIM;
 use npzarrow::npy::{Header, Order};
 use npzarrow::{OwnedPayload, Payload};
 use numpy::npyffi::{
-    NPY_ARRAY_F_CONTIGUOUS, NPY_ARRAY_WRITEABLE, NPY_ORDER, NpyTypes, PY_ARRAY_API, get_type_object, npy_intp,
+    NPY_ARRAY_F_CONTIGUOUS, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, get_type_object, npy_intp,
 };
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::dtype;
+use crate::interrupt::DETACH_MIN;
 use crate::owner::{BufferOwner, Owner};
 
 /// Most arrays have few axes; their lengths need no allocation.
@@ -87,15 +90,29 @@ pub(crate) fn of_payload<'py>(
     }
 }
 
-/// A copy with memory of its own, in the same order.
-pub(crate) fn copy<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let py = array.py();
-    // SAFETY: every caller passes an array that `over` made; the function returns a new reference or null
-    // with an exception.
-    unsafe {
-        let copy = PY_ARRAY_API.PyArray_NewCopy(py, array.as_ptr().cast(), NPY_ORDER::NPY_KEEPORDER);
-        Bound::from_owned_ptr_or_err(py, copy)
+/// An array with a copy of a payload in memory of NumPy's own. Writable.
+pub(crate) fn copied<'py>(py: Python<'py>, header: &Header, payload: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    if header.dtype().item_size() == 0 {
+        // NumPy never allocates elements without bytes: `S0` would become `S1`.
+        let base = PyBytes::new(py, b"");
+        let data = base.as_bytes().as_ptr().cast_mut();
+        // SAFETY: no byte can be read or written.
+        return unsafe { over(py, header, data, true, base.into_any()) };
     }
+    // SAFETY: without memory to lie over, the array gets memory of its own.
+    let array = unsafe { allocate_or_cover(py, header, ptr::null_mut(), 0) }?;
+    let mut first: [npy_intp; MAX_NDIM] = [0; MAX_NDIM];
+    // SAFETY: the array was just made, and has no more axes than there are indices.
+    let data = unsafe { PY_ARRAY_API.PyArray_GetPtr(py, array.as_ptr().cast(), first.as_mut_ptr()) };
+    // SAFETY: NumPy allocated the bytes that shape and dtype take, which are those of the payload (the header
+    // gave its range), nothing else knows of them yet, and copying needs them writable, not initialised.
+    let own = unsafe { slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), payload.len()) };
+    if header.payload_len() < DETACH_MIN {
+        own.write_copy_of_slice(payload);
+    } else {
+        py.detach(|| own.write_copy_of_slice(payload));
+    }
+    Ok(array)
 }
 
 /// Makes an array over memory.
@@ -111,6 +128,26 @@ unsafe fn over<'py>(
     writable: bool,
     base: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let flags = if writable { NPY_ARRAY_WRITEABLE } else { 0 };
+    // SAFETY: the caller promises that the bytes are there.
+    let array = unsafe { allocate_or_cover(py, header, data, flags) }?;
+    // SAFETY: `array` is an array without a base; the function steals the reference to `base`.
+    let status = unsafe { PY_ARRAY_API.PyArray_SetBaseObject(py, array.as_ptr().cast(), base.into_ptr()) };
+    if status < 0 { Err(PyErr::fetch(py)) } else { Ok(array) }
+}
+
+/// Makes an array over `data`, or, if that is null and `flags` are 0, over memory that NumPy allocates.
+///
+/// # Safety
+///
+/// Unless `data` is null, `header.payload_len()` bytes from there on must be valid for reads as long as the
+/// array lives, and for writes if `flags` say that it is writable.
+unsafe fn allocate_or_cover<'py>(
+    py: Python<'py>,
+    header: &Header,
+    data: *mut u8,
+    mut flags: c_int,
+) -> PyResult<Bound<'py, PyAny>> {
     let shape = header.shape();
     let too_large = || PyValueError::new_err(format!("shape {shape} is too large for NumPy"));
     let ndim = c_int::try_from(shape.len()).map_err(|_| too_large())?;
@@ -125,7 +162,6 @@ unsafe fn over<'py>(
     for (dim, &length) in dims.iter_mut().zip(shape.iter()) {
         *dim = npy_intp::try_from(length).map_err(|_| too_large())?;
     }
-    let mut flags = if writable { NPY_ARRAY_WRITEABLE } else { 0 };
     if header.order() == Order::Fortran {
         flags |= NPY_ARRAY_F_CONTIGUOUS;
     }
@@ -134,7 +170,7 @@ unsafe fn over<'py>(
     let array_type = unsafe { get_type_object(py, NpyTypes::PyArray_Type) };
     // SAFETY: `descr` is a new reference, which the function steals; `dims` has `ndim` lengths; no strides
     // are given, so that the elements are contiguous in the order of `flags`, and take the bytes that the
-    // header says; the caller promises that these are there.
+    // header says; the caller promises that these are there, or asks NumPy for them with null.
     let array = unsafe {
         PY_ARRAY_API.PyArray_NewFromDescr(
             py,
@@ -149,8 +185,5 @@ unsafe fn over<'py>(
         )
     };
     // SAFETY: the function returned a new reference, or null with an exception.
-    let array = unsafe { Bound::from_owned_ptr_or_err(py, array) }?;
-    // SAFETY: `array` is an array without a base; the function steals the reference to `base`.
-    let status = unsafe { PY_ARRAY_API.PyArray_SetBaseObject(py, array.as_ptr().cast(), base.into_ptr()) };
-    if status < 0 { Err(PyErr::fetch(py)) } else { Ok(array) }
+    unsafe { Bound::from_owned_ptr_or_err(py, array) }
 }

@@ -2,9 +2,8 @@
 
 use npzarrow::arrow::{ArrowOptions, CopyMode, RowLayout, TensorLayout};
 use npzarrow::default_threads;
-use npzarrow::limits::DEFAULT_MAX_UNCOMPRESSED;
 use npzarrow::npz::{OpenOptions, Unsupported};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// What an array may become; see `read_npz` for the words.
@@ -46,25 +45,18 @@ pub(crate) fn unsupported(word: &str) -> PyResult<Unsupported> {
 
 /// How an archive is opened.
 pub(crate) fn open_options(
-    max_uncompressed_bytes: Option<&Bound<'_, PyAny>>,
+    max_uncompressed_bytes: i128,
     verify: bool,
     threads: Option<usize>,
 ) -> PyResult<OpenOptions> {
     if threads == Some(0) {
         return Err(PyValueError::new_err("threads must be at least 1"));
     }
-    let max_uncompressed = match max_uncompressed_bytes {
-        None => DEFAULT_MAX_UNCOMPRESSED,
-        Some(limit) if limit.lt(0)? => {
-            return Err(PyValueError::new_err("max_uncompressed_bytes must be non-negative"));
-        }
-        Some(limit) => match limit.extract::<u64>() {
-            Ok(limit) => limit,
-            Err(error) if error.is_instance_of::<PyTypeError>(limit.py()) => return Err(error),
-            // Larger than any file.
-            Err(_) => u64::MAX,
-        },
-    };
+    if max_uncompressed_bytes < 0 {
+        return Err(PyValueError::new_err("max_uncompressed_bytes must be non-negative"));
+    }
+    // What does not fit is larger than any file.
+    let max_uncompressed = u64::try_from(max_uncompressed_bytes).unwrap_or(u64::MAX);
     Ok(OpenOptions::default()
         .with_max_uncompressed(max_uncompressed)
         .with_verify(verify)

@@ -155,7 +155,6 @@ fn is_immutable(object: &Bound<'_, PyAny>) -> bool {
                     _ => return false,
                 }
             }
-            "npzarrow._core._BufferOwner" => return false,
             "npzarrow._core._MemoryOwner" => return true,
             _ => return false,
         };

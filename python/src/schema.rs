@@ -8,7 +8,22 @@ use pyo3::types::PyCapsule;
 
 use crate::capsule;
 
-/// Names and types of columns: anything that takes Arrow schemas takes it, such as `pyarrow.schema`.
+/// Names and types of columns, for whatever takes Arrow schemas, such as `pa.schema`.
+///
+/// The attribute `schema` of `NpzBatch` and `field` of `NpyArray`; the latter is a field alone, for `pa.field`.
+///
+/// Example:
+///     >>> import io
+///     >>> import numpy as np
+///     >>> import pyarrow as pa
+///     >>> import npzarrow as nz
+///     >>> file = io.BytesIO()
+///     >>> np.savez(file, x=np.arange(3), t=np.zeros(3, "M8[ms]"))
+///     >>> schema = nz.read_npz(file.getvalue()).schema
+///     >>> schema.names
+///     ['x', 't']
+///     >>> pa.schema(schema).field("t").type
+///     TimestampType(timestamp[ms])
 #[pyclass(frozen, module = "npzarrow")]
 pub(crate) struct Schema(Content);
 

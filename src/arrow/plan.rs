@@ -12,10 +12,8 @@ use super::tensor::Lists;
 use super::transfer::{Case, CopyReason, Origin, Transfer};
 use super::{elements, layout, schema, swap, transpose};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::MAX_WITHOUT_BYTES;
 use crate::npy::{Header, Order};
-
-/// The most rows and elements that take no byte of the payload: their offsets must be bounded by something.
-const MAX_EMPTY: u64 = 1 << 24;
 
 /// What one array becomes: its field, and whether it shares memory, decided before any work.
 ///
@@ -43,6 +41,7 @@ pub struct Plan {
     rows: usize,
     count: usize,
     is_fortran: bool,
+    without_bytes: u64,
     header: Header,
 }
 
@@ -66,7 +65,7 @@ impl Plan {
         let rows = if options.rows == RowLayout::Archive { 1 } else { shape.rows() };
         let count = if lists == Lists::Empty { 0 } else { shape.element_count() };
         let empty = if lists == Lists::Empty { rows } else { layout::without_bytes(dtype, count) };
-        let limit = MAX_EMPTY.max(header.payload_len());
+        let limit = MAX_WITHOUT_BYTES.max(header.payload_len());
         if empty > limit {
             return Err(Error::new(ErrorKind::LimitExceeded {
                 what: "elements without bytes:",
@@ -94,6 +93,7 @@ impl Plan {
             rows: to_usize(rows)?,
             count: to_usize(count)?,
             is_fortran,
+            without_bytes: empty,
             header: header.clone(),
         })
     }
@@ -111,6 +111,11 @@ impl Plan {
     /// True if [`array`](Self::array) must be given a private copy of the payload, aligned to 64 bytes.
     pub fn needs_copy(&self) -> bool {
         self.needs_copy
+    }
+
+    /// Returns how many rows and elements take no byte of the payload, but memory.
+    pub(crate) fn without_bytes(&self) -> u64 {
+        self.without_bytes
     }
 
     /// Returns the number of rows.

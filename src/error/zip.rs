@@ -56,6 +56,12 @@ pub enum ZipProblem {
         /// The field.
         field: &'static str,
     },
+    /// A size or offset is to be found in the zip64 extra field, and readers would disagree about which.
+    #[error("{field} is to be found in the zip64 extra field, of which there are two")]
+    TwoZip64 {
+        /// The field.
+        field: &'static str,
+    },
     /// A range does not lie within the file, or before the directory.
     #[error("{part} at byte {start} of {len} bytes does not end before byte {limit}")]
     OutOfBounds {

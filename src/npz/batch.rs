@@ -2,15 +2,18 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_array::{Array as _, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 
 use super::archive::NpzArchive;
 use super::options::{ReadOptions, Unsupported};
 use crate::array::Column;
 use crate::arrow::{self, CopyMode, CopyReason, RowLayout, Transfer};
+use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{MAX_REPEATED, MAX_REPEATED_RATIO, MAX_WITHOUT_BYTES};
 
 impl NpzArchive {
     /// Reads the archive as one batch: its arrays are columns, their first axes are the rows.
@@ -38,9 +41,22 @@ impl NpzArchive {
     /// As [`record_batch`](Self::record_batch).
     pub fn columns(&self, options: &ReadOptions) -> Result<(Vec<Column>, usize)> {
         let indices = self.select(options)?;
+        let declared = self.declared(&indices);
+        let without_bytes = AtomicU64::new(0);
         let read = self.for_each(&indices, |index, threads| {
             options.interrupt.check()?;
-            let column = self.read_column(index, threads, options);
+            let column = self.read_column(index, threads, options).and_then(|column| {
+                let before = without_bytes.fetch_add(column.without_bytes, Ordering::Relaxed);
+                let value = before.saturating_add(column.without_bytes);
+                let limit = MAX_WITHOUT_BYTES.max(declared);
+                at_most("elements without bytes of one batch:", value, limit)?;
+                Ok(column)
+            });
+            if column.as_ref().is_err_and(|error| skippable(error, options)) {
+                // One flipped bit of a header can make a dtype an unsupported one: that is no reason to skip.
+                self.verify_stored(index, &options.interrupt)
+                    .map_err(|error| self.locate_error(error, Some(index)))?;
+            }
             column.map_err(|error| self.locate_error(error, Some(index)))
         });
         let mut columns = Vec::with_capacity(read.len());
@@ -57,9 +73,17 @@ impl NpzArchive {
             }
         }
         let rows = self.agree_on_rows(&lengths)?;
+        let mut repeated = 0_u64;
         for (column, (index, length)) in columns.iter_mut().zip(&lengths) {
             if length.is_none() && rows != 1 {
-                repeat(column, rows, options).map_err(|error| self.locate_error(error, Some(*index)))?;
+                let mut repeat = || {
+                    let size = column.array.to_data().get_slice_memory_size()?;
+                    repeated = repeated.saturating_add(to_u64(size).saturating_mul(to_u64(rows)));
+                    let limit = MAX_REPEATED.max(declared.saturating_mul(MAX_REPEATED_RATIO));
+                    at_most("bytes of values repeated for every row:", repeated, limit)?;
+                    repeat(column, rows, options)
+                };
+                repeat().map_err(|error| self.locate_error(error, Some(*index)))?;
             }
         }
         Ok((columns, rows))
@@ -103,6 +127,13 @@ impl NpzArchive {
         Ok(indices)
     }
 
+    /// The bytes that members say they have, as far as that is plausible.
+    fn declared(&self, indices: &[usize]) -> u64 {
+        let entries = indices.iter().filter_map(|&index| self.entry(index));
+        let entries = entries.filter(|entry| entry.check_ratio().is_ok());
+        entries.fold(0, |sum, entry| sum.saturating_add(entry.declared_size()))
+    }
+
     /// The one length that all members have.
     fn agree_on_rows(&self, lengths: &[(usize, Option<u64>)]) -> Result<usize> {
         let mut known = lengths.iter().filter_map(|(_, rows)| *rows);
@@ -121,6 +152,10 @@ impl NpzArchive {
     }
 }
 
+fn at_most(what: &'static str, value: u64, limit: u64) -> Result<()> {
+    if value <= limit { Ok(()) } else { Err(Error::new(ErrorKind::LimitExceeded { what, value, limit })) }
+}
+
 /// Repeats a value without axes for every row.
 fn repeat(column: &mut Column, rows: usize, options: &ReadOptions) -> Result<()> {
     let reason = "one value is repeated for every row";
@@ -135,4 +170,87 @@ fn repeat(column: &mut Column, rows: usize, options: &ReadOptions) -> Result<()>
 fn skippable(error: &Error, options: &ReadOptions) -> bool {
     let dtype = matches!(error.kind(), ErrorKind::ObjectDtype { .. } | ErrorKind::UnsupportedDtype { .. });
     dtype && options.unsupported == Unsupported::Skip
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write as _};
+
+    use arrow_buffer::Buffer;
+    use zip::write::SimpleFileOptions;
+
+    use super::super::options::OpenOptions;
+    use super::*;
+    use crate::npy::{Dtype, Header, Order, Shape};
+    use crate::source::Source;
+
+    fn archive(members: impl Iterator<Item = (String, &'static str, Vec<u64>)>) -> NpzArchive {
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        for (name, type_str, shape) in members {
+            let dtype = Dtype::from_type_str(type_str).unwrap();
+            let header = Header::try_new(&dtype, Order::C, &Shape::new(shape)).unwrap();
+            writer.start_file(name, options).unwrap();
+            writer.write_all(&header.to_bytes()).unwrap();
+            writer.write_all(&vec![1; usize::try_from(header.payload_len()).unwrap()]).unwrap();
+        }
+        NpzArchive::try_new(Buffer::from(writer.finish().unwrap().into_inner())).unwrap()
+    }
+
+    fn text(archive: &NpzArchive) -> String {
+        archive.record_batch(&ReadOptions::default()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_corrupt_header_is_not_skipped() {
+        let good = archive([("x.npy".to_owned(), "<i8", vec![3])].into_iter());
+        let Source::Memory(memory) = &good.source else { panic!("{good:?}") };
+        let place = memory.bytes().windows(3).position(|bytes| bytes == b"<i8").unwrap() + 1;
+        for (letter, unsupported) in
+            [(b'm', "no unit"), (b'q', "no type string"), (b'O', "pickled"), (b'M', "no unit")]
+        {
+            let mut bytes = memory.bytes().to_vec();
+            bytes[place] = letter;
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(&bytes).unwrap();
+            for source in [Source::from(Buffer::from(bytes)), Source::open(file.path()).unwrap()] {
+                for (verify, skip) in [(true, true), (true, false), (false, true)] {
+                    let options = OpenOptions::default().with_verify(verify);
+                    let archive = NpzArchive::with_options(source.clone(), &options).unwrap();
+                    let policy = if skip { Unsupported::Skip } else { Unsupported::Raise };
+                    let read = ReadOptions::default().with_unsupported(policy);
+                    match archive.record_batch(&read) {
+                        Ok(batch) => assert_eq!((batch.num_columns(), verify), (0, false), "{unsupported}"),
+                        Err(error) if skip => {
+                            assert!(error.to_string().contains("checksum is"), "{unsupported}: {error}");
+                        }
+                        Err(_) => assert!(!skip),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn elements_without_bytes_are_bounded_per_batch() {
+        let rows = MAX_WITHOUT_BYTES / 16;
+        let members = |count: u64| archive((0..count).map(|i| (format!("{i}.npy"), "|V0", vec![rows])));
+        assert_eq!(members(16).record_batch(&ReadOptions::default()).unwrap().num_columns(), 16);
+        let text = text(&members(100));
+        let expected = "elements without bytes of one batch: 17825792 exceeds the limit of 16777216";
+        assert!(text.ends_with(expected), "{text}");
+    }
+
+    #[test]
+    fn repeated_values_are_bounded_per_batch() {
+        let rows = || ("rows.npy".to_owned(), "|i1", vec![1 << 20]);
+        let (short, long) =
+            (("short.npy".to_owned(), "<c16", vec![]), ("long.npy".to_owned(), "|V1024", vec![]));
+        let short_only = archive([rows(), short.clone()].into_iter());
+        assert_eq!(short_only.record_batch(&ReadOptions::default()).unwrap().num_rows(), 1 << 20);
+        let text = text(&archive([rows(), short, long].into_iter()));
+        let expected =
+            "long.npy: bytes of values repeated for every row: 1090519040 exceeds the limit of 1073741824";
+        assert_eq!(text, expected);
+    }
 }

@@ -109,7 +109,7 @@ impl NpzArchive {
     }
 
     /// Hands a range of the source over, block by block, until `each` says no.
-    fn for_each_block(
+    pub(super) fn for_each_block(
         &self,
         range: Range<u64>,
         block_len: u64,

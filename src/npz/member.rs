@@ -143,7 +143,14 @@ impl NpzArchive {
                 let payload = member.slice(range.clone());
                 let origin = if memory.is_mutable() { Origin::Mutable } else { Origin::Immutable };
                 let address = payload.bytes().as_ptr().addr();
-                let plan = Plan::try_new(name, &header, &options.arrow, origin, address)?;
+                let plan = match Plan::try_new(name, &header, &options.arrow, origin, address) {
+                    Ok(plan) => plan,
+                    Err(error) => {
+                        // A header that is corrupt must not pass for one of an unsupported dtype.
+                        self.verify_stored(index, &options.interrupt)?;
+                        return Err(error);
+                    }
+                };
                 let buffer = if plan.needs_copy() {
                     self.copy_verified(index, entry, &member, range, threads)?
                 } else {

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::limits::BLOCK_LEN;
 use crate::source::{LocalFile, Memory};
-use crate::zip::Entry;
+use crate::zip::{Entry, Method};
 
 impl NpzArchive {
     /// Copies the payload of a stored member and verifies the whole member on the way.
@@ -38,6 +38,22 @@ impl NpzArchive {
             self.check(index, entry, checksum)?;
         }
         Ok(copy.into_buffer())
+    }
+
+    /// Verifies a stored member that is not going to be read; deflated ones are verified before they are
+    /// parsed.
+    pub(super) fn verify_stored(&self, index: usize, interrupt: &Interrupt) -> Result<()> {
+        let (entry, data) = self.locate(index)?;
+        if entry.method() != Method::STORED || !self.must_verify(index) {
+            return Ok(());
+        }
+        let mut hasher = crc32fast::Hasher::new();
+        self.for_each_block(data, to_u64(BLOCK_LEN), |block| {
+            interrupt.check()?;
+            hasher.update(block);
+            Ok(true)
+        })?;
+        self.check(index, entry, hasher.finalize())
     }
 
     pub(super) fn must_verify(&self, index: usize) -> bool {

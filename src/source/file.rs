@@ -60,10 +60,10 @@ impl LocalFile {
         while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
             match read_at(&self.file, rest, position.saturating_add(to_u64(done))) {
                 Ok(0) => {
-                    let text = format!(
-                        "file ends at byte {} while {wanted} bytes were read at byte {position}",
-                        position.saturating_add(to_u64(done))
-                    );
+                    let reached = position.saturating_add(to_u64(done));
+                    let end = self.file.metadata().map_or(reached, |metadata| metadata.len().min(reached));
+                    let text =
+                        format!("file ends at byte {end} while {wanted} bytes were read at byte {position}");
                     return Err(Error::from(io::Error::new(io::ErrorKind::UnexpectedEof, text)));
                 }
                 Ok(read) => done = done.saturating_add(read),

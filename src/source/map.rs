@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "nothing but unsafe code can map a file")]
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use arrow_buffer::Buffer;
@@ -20,6 +21,9 @@ impl Memory {
     pub fn map(path: &Path) -> Result<Self> {
         let map = || {
             let file = File::open(path)?;
+            if file.metadata()?.is_dir() {
+                return Err(io::Error::from(io::ErrorKind::IsADirectory));
+            }
             // SAFETY: the map is read-only and lives as long as its `Bytes`. That nobody truncates or writes
             // the file meanwhile is what the caller promises by asking for a map: the documentation above
             // and that of every option leading here say so.

@@ -65,7 +65,13 @@ impl<'a> Zip64<'a> {
     fn take<const N: usize>(&mut self, name: &'static str) -> Result<[u8; N]> {
         let mut field = match self.field {
             Some(field) => field,
-            None => find_extra(self.extra, ZIP64_EXTRA_ID).unwrap_or_default(),
+            None => match find_extra(self.extra, ZIP64_EXTRA_ID) {
+                // Readers would disagree about which one counts: CPython takes the first, others the last.
+                Some((_, rest)) if find_extra(rest, ZIP64_EXTRA_ID).is_some() => {
+                    return Err(problem(ZipProblem::TwoZip64 { field: name }));
+                }
+                found => found.unwrap_or_default().0,
+            },
         };
         let value = take(&mut field).ok_or_else(|| problem(ZipProblem::MissingZip64 { field: name }))?;
         self.field = Some(field);
@@ -73,13 +79,14 @@ impl<'a> Zip64<'a> {
     }
 }
 
-/// Finds an extra field. A list that ends in the middle of a field ends there.
-fn find_extra(mut extra: &[u8], wanted: u16) -> Option<&[u8]> {
+/// Finds an extra field; returns it and what comes behind. A list that ends in the middle of a field ends
+/// there.
+fn find_extra(mut extra: &[u8], wanted: u16) -> Option<(&[u8], &[u8])> {
     while extra.len() >= 4 {
         let (id, len) = (extra.u16(), extra.u16());
         let (data, rest) = extra.split_at_checked(usize::from(len))?;
         if id == wanted {
-            return Some(data);
+            return Some((data, rest));
         }
         extra = rest;
     }
@@ -125,6 +132,13 @@ mod tests {
             zip64.resolve_32(SENTINEL_32, "size").unwrap_err().to_string(),
             "size is to be found in the zip64 extra field, which does not have it"
         );
+        let (_, zip64) = extra.split_at(6);
+        let twice = [&extra[..], zip64].concat();
+        assert_eq!(
+            Zip64::new(&twice).resolve_32(SENTINEL_32, "size").unwrap_err().to_string(),
+            "size is to be found in the zip64 extra field, of which there are two"
+        );
+        assert_eq!(Zip64::new(&twice).resolve_32(5, "size").unwrap(), 5, "neither is asked for");
         for extra in [&[][..], &[1, 0], &[1, 0, 8, 0, 1, 2, 3], &[2, 0, 200, 0, 1, 0, 8, 0]] {
             assert!(Zip64::new(extra).resolve_32(SENTINEL_32, "size").is_err());
         }

@@ -95,6 +95,7 @@ fn texts_of_archives() {
         P::Disagreement { field: "number of entries in the directory", expected: 2, actual: 1 },
         P::Signature { record: "local file header", expected: 0x0403_4b50, actual: 0 },
         P::MissingZip64 { field: "compressed size" },
+        P::TwoZip64 { field: "compressed size" },
         P::OutOfBounds { part: "member", start: 10, len: 20, limit: 25 },
         P::Overlap { first: "a.npy".to_owned(), second: "b.npy".to_owned(), offset: 10 },
         P::LocalName { expected: "a.npy".to_owned(), found: "b.npy".to_owned() },
@@ -111,6 +112,7 @@ fn texts_of_archives() {
     number of entries in the directory is 1, expected 2
     local file header begins with 00000000, not with 04034b50
     compressed size is to be found in the zip64 extra field, which does not have it
+    compressed size is to be found in the zip64 extra field, of which there are two
     member at byte 10 of 20 bytes does not end before byte 25
     "a.npy" and "b.npy" overlap at byte 10
     local header says "b.npy", not "a.npy"

@@ -1,0 +1,59 @@
+"""The types of arguments and results."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+
+import numpy as np  # noqa: TC002 - `typing.get_type_hints` needs it
+from numpy.typing import NDArray
+
+RowLayout: TypeAlias = Literal["axis0", "archive"]
+TensorLayout: TypeAlias = Literal["fixed_shape", "nested", "flat"]
+
+
+class Buffer(Protocol):
+    """An object with memory: `bytes`, `bytearray`, `memoryview`, `mmap`, NumPy and Arrow buffers, and others."""
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+
+class BinaryReader(Protocol):
+    """An object that is read: a file in binary mode, `io.BytesIO`, and others."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Give at most `size` bytes; none at the end. All that are left if `size` is not given."""
+
+
+Source: TypeAlias = Buffer | NDArray[Any] | str | os.PathLike[str] | os.PathLike[bytes] | BinaryReader
+"""What arrays and archives are read from: memory, a path, or a binary file."""
+
+
+class MemberInfo(TypedDict):
+    """One entry of an archive, as its directory and its header describe it.
+
+    Attributes:
+        name: The name of the entry, without `.npy`.
+        dtype: The dtype; None if the entry is no array that can be read.
+        shape: The lengths of the axes, in elements; None if the entry is no array that can be read.
+        order: "C" if the last axis changes fastest, "F" if the first one does.
+        method: "stored", "deflated", or the number of a method that cannot be read.
+        compressed_size: The bytes that the entry takes in the archive.
+        size: The bytes that it has uncompressed, the NPY header included.
+        offset: The byte of the archive at which the elements begin; None unless they are stored.
+        aligned: True if that is a multiple of 64 bytes, so that a map can be shared whatever the dtype.
+        transfer: "shared" or "copied: " and why, if it is read into Arrow; None if Arrow cannot hold it.
+        error: Why the entry cannot be read, or not into Arrow; None if nothing is wrong with its header.
+    """
+
+    name: str
+    dtype: np.dtype[Any] | None
+    shape: tuple[int, ...] | None
+    order: Literal["C", "F"] | None
+    method: str
+    compressed_size: int
+    size: int
+    offset: int | None
+    aligned: bool
+    transfer: str | None
+    error: str | None
