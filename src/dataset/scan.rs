@@ -265,7 +265,12 @@ impl ScanReader {
         if self.limit == Some(0) {
             return Ok(None);
         }
-        let Some(batch) = self.source.next()? else { return Ok(None) };
+        let batch = self.source.next();
+        if batch.is_err() {
+            // Nothing follows an error.
+            self.limit = Some(0);
+        }
+        let Some(batch) = batch? else { return Ok(None) };
         let Some(limit) = &mut self.limit else { return Ok(Some(batch)) };
         let rows = batch.num_rows().min(usize::try_from(*limit).unwrap_or(usize::MAX));
         *limit = limit.saturating_sub(u64::try_from(rows).unwrap_or(u64::MAX));

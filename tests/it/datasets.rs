@@ -22,7 +22,12 @@ fn npy(type_str: &str, order: Order, shape: &[u64], payload: &[u8]) -> Vec<u8> {
 }
 
 fn ids(range: std::ops::Range<i64>) -> Vec<u8> {
-    npy("<i8", Order::C, &[range.end as u64 - range.start as u64], &range.flat_map(i64::to_le_bytes).collect::<Vec<_>>())
+    npy(
+        "<i8",
+        Order::C,
+        &[range.end as u64 - range.start as u64],
+        &range.flat_map(i64::to_le_bytes).collect::<Vec<_>>(),
+    )
 }
 
 /// A matrix whose element is its row's number times ten plus its column's.
@@ -64,7 +69,9 @@ fn dataset(folder: &TempDir, options: DatasetOptions) -> NpzDataset {
     NpzDataset::new([folder.path().to_string_lossy()], options)
 }
 
-fn collect(batches: impl Iterator<Item = std::result::Result<RecordBatch, arrow_schema::ArrowError>>) -> Vec<RecordBatch> {
+fn collect(
+    batches: impl Iterator<Item = std::result::Result<RecordBatch, arrow_schema::ArrowError>>,
+) -> Vec<RecordBatch> {
     batches.collect::<std::result::Result<_, _>>().unwrap()
 }
 
@@ -94,9 +101,12 @@ fn every_way_of_reading() {
         for deflated in [false, true] {
             let folder = shards(order, deflated);
             for threads in [1, 3] {
-                for (batch_rows, batch_bytes, mmap) in
-                    [(None, 32 << 20, false), (Some(7), 32 << 20, false), (None, 100, false), (Some(33), 32 << 20, true)]
-                {
+                for (batch_rows, batch_bytes, mmap) in [
+                    (None, 32 << 20, false),
+                    (Some(7), 32 << 20, false),
+                    (None, 100, false),
+                    (Some(33), 32 << 20, true),
+                ] {
                     let mut options = DatasetOptions::default();
                     options.open = options.open.with_threads(threads);
                     (options.batch_rows, options.batch_bytes, options.mmap) = (batch_rows, batch_bytes, mmap);
@@ -138,10 +148,12 @@ fn columns_that_are_added() {
     options.row_index = Some("row".to_owned());
     let dataset = dataset(&folder, options.clone());
     let schema = dataset.schema().unwrap();
-    let names: Vec<_> = schema.fields().iter().map(|field| format!("{}: {}", field.name(), field.data_type())).collect();
+    let names: Vec<_> =
+        schema.fields().iter().map(|field| format!("{}: {}", field.name(), field.data_type())).collect();
     assert_eq!(names, ["id: Int64", "split: Utf8", "day: Date32", "path: Utf8", "row: UInt64"]);
     let batches = collect(dataset.scan(None, None).unwrap());
-    let rows: Vec<u64> = batches.iter().flat_map(|b| b["row"].as_primitive::<UInt64Type>().values().to_vec()).collect();
+    let rows: Vec<u64> =
+        batches.iter().flat_map(|b| b["row"].as_primitive::<UInt64Type>().values().to_vec()).collect();
     assert_eq!(rows, [0, 1, 2, 3, 4, 5]);
     assert_eq!(batches[1]["split"].as_string::<i32>().value(0), "train");
     assert!(batches[1]["path"].as_string::<i32>().value(2).ends_with("split=train/day=2026-01-01/a.npz"));
@@ -157,7 +169,8 @@ fn columns_that_are_added() {
 fn shards_that_differ() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let (i4, u1) = (npy("<i4", Order::C, &[2], &[1, 0, 0, 0, 2, 0, 0, 0]), npy("|u1", Order::C, &[2], &[7, 8]));
+    let (i4, u1) =
+        (npy("<i4", Order::C, &[2], &[1, 0, 0, 0, 2, 0, 0, 0]), npy("|u1", Order::C, &[2], &[7, 8]));
     write(&path("a.npz"), &[("id.npy", ids(0..2)), ("n.npy", i4)], false);
     write(&path("b.npz"), &[("n.npy", u1.clone()), ("extra.npy", u1)], false);
     let strict = dataset(&folder, DatasetOptions::default()).schema().unwrap_err().to_string();
@@ -214,7 +227,11 @@ fn bad_shards_are_named_or_counted() {
         let results: Vec<_> = raising.map(|batch| batch.map_err(|error| error.to_string())).collect();
         let error = results.iter().find_map(|result| result.as_ref().err()).unwrap();
         assert!(error.contains("03.npz: id.npy: checksum is "), "{error}");
-        assert_eq!(results.iter().take_while(|result| result.is_ok()).count(), 3, "the shards before are there");
+        assert_eq!(
+            results.iter().take_while(|result| result.is_ok()).count(),
+            3,
+            "the shards before are there"
+        );
     }
 }
 
@@ -223,7 +240,8 @@ fn a_shard_that_changes_between_plan_and_read() {
     let folder = shards(Order::C, true);
     let dataset = dataset(&folder, DatasetOptions::default());
     let tasks = dataset.plan(None).unwrap();
-    let read = |index: usize| -> Result<Option<RecordBatch>> { dataset.read(&tasks[index], None)?.next_batch() };
+    let read =
+        |index: usize| -> Result<Option<RecordBatch>> { dataset.read(&tasks[index], None)?.next_batch() };
     assert_eq!(read(0).unwrap().unwrap().num_rows(), 100);
     fs::remove_file(&tasks[0].path).unwrap();
     assert!(read(0).unwrap_err().is_io());
