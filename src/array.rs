@@ -188,11 +188,6 @@ impl NpyArray {
 }
 
 impl Column {
-    /// Returns another array that came about in the same way.
-    pub(crate) fn with_array(&self, array: ArrayRef, field: FieldRef) -> Self {
-        Self { array, field, ..self.clone() }
-    }
-
     /// Returns the same values with tensors as nested lists, whose shape polars and DuckDB keep. Copies
     /// nothing.
     #[must_use]

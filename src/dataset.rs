@@ -12,18 +12,22 @@
 //! The schema is that of all shards together, so that asking for it reads the headers of each. Deflated shards
 //! are not split by rows.
 
+mod assemble;
 mod columns;
 mod discover;
+mod gather;
 mod hive;
+mod job;
 mod merge;
 mod options;
 mod plan;
+mod queue;
 mod scan;
 mod shard;
 mod table;
 
 pub use options::{DatasetOptions, OnError};
-pub use plan::Task;
-pub use scan::{ScanReader, TaskReader};
+pub use plan::{Task, TaskShard};
+pub use scan::{ScanReader, Waited};
 pub use shard::{ColumnInfo, ShardInfo};
-pub use table::NpzDataset;
+pub use table::{Columns, NpzDataset};

@@ -12,14 +12,17 @@
 
 mod archive;
 mod batch;
+mod collate;
 mod inflated;
 mod info;
 mod member;
 mod names;
 mod options;
+pub(crate) mod place;
 mod stored;
 pub(crate) mod stream;
 
 pub use archive::NpzArchive;
+pub use collate::{Sample, collate};
 pub use info::MemberInfo;
 pub use options::{OpenOptions, ReadOptions, Unsupported};

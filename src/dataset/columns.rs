@@ -4,113 +4,118 @@ use std::ops::Range;
 
 use arrow_array::{Array as _, ArrayRef};
 
+use super::assemble::{Part, convert};
 use super::options::DatasetOptions;
-use super::shard::{ColumnInfo, Shard};
-use crate::array::Column;
+use super::shard::ColumnInfo;
 use crate::arrow::{self, RowLayout};
-use crate::error::Result;
-use crate::interrupt::Interrupt;
+use crate::convert::to_usize;
+use crate::error::{Error, ErrorKind, Result};
+use crate::npz::place::Reading;
 use crate::npz::stream::MemberStream;
+use crate::rows::RowReader;
+use crate::source::Source;
 
 /// Reads the rows of one member in order.
 #[derive(Debug)]
 pub(super) struct MemberReader {
-    pub(super) member: usize,
+    column: ColumnInfo,
     way: Way,
 }
 
 /// How a member is read.
 #[derive(Debug)]
 enum Way {
-    /// All at once, verified, then cut into batches. The array begins at row `start` of the shard.
-    Whole { columns: Vec<Column>, start: u64 },
-    /// Row by row from a stored member: the bytes of a batch alone, unverified.
+    /// All at once, verified, then cut into batches.
+    Whole(ArrayRef),
+    /// Row by row from a stored member: the bytes of a batch alone.
     Rows,
     /// From the first row on, with the memory of a batch; verified behind the last row.
-    Stream { stream: MemberStream, position: u64 },
+    Stream { stream: Box<MemberStream>, position: u64 },
     /// One value for every row.
-    Repeated { columns: Vec<Column> },
+    Repeated(ArrayRef),
 }
 
 impl MemberReader {
-    /// Decides how a member is read for the given rows of a shard that has `shard_rows`.
+    /// Decides how a member is read for some rows of a shard. `fits` says that all that is wanted of the shard
+    /// may be held in memory at once.
     pub(super) fn try_new(
-        shard: &Shard,
         column: &ColumnInfo,
-        rows: &Range<u64>,
-        shard_rows: u64,
-        batch_rows: u64,
+        part: &Part,
+        fits: bool,
+        reading: Reading<'_>,
         options: &DatasetOptions,
-        interrupt: &Interrupt,
     ) -> Result<Self> {
-        let member = column.member;
-        let whole = || shard.columns(member, shard.whole(member, interrupt)?, options);
-        let is_all = rows.start == 0 && rows.end == shard_rows;
-        let one_batch = rows.end.saturating_sub(rows.start) <= batch_rows;
-        let fits = column.payload_len <= options.batch_bytes;
+        let header = &column.header;
+        let is_shared = matches!(reading.source, Source::Memory(_)) && !column.is_deflated;
+        let is_streamed = column.is_deflated || (part.is_whole() && !is_shared);
+        let whole = || {
+            if column.is_deflated {
+                within_quota(column, options)?;
+            }
+            convert(column.place.read(header, reading)?, column, &options.arrow)
+        };
         let way = if column.is_repeated {
-            Way::Repeated { columns: whole()? }
+            Way::Repeated(whole()?)
         } else if options.arrow.rows == RowLayout::Archive
-            || (is_all && one_batch)
-            || (column.is_deflated && fits)
+            || (part.is_whole() && (fits || is_shared))
+            || (column.is_deflated && (fits || !header.is_row_major()))
         {
-            Way::Whole { columns: whole()?, start: 0 }
-        } else if column.is_deflated || (is_all && !shard.is_in_memory()) {
-            match shard.stream(member)?.filter(MemberStream::is_row_major) {
-                Some(stream) => Way::Stream { stream, position: 0 },
-                // Rows in Fortran order are scattered: a deflated member must be held whole.
-                None if column.is_deflated => Way::Whole { columns: whole()?, start: 0 },
-                None => Way::Rows,
-            }
+            // Rows in Fortran order are scattered: a deflated member must then be held whole.
+            Way::Whole(whole()?)
+        } else if is_streamed && header.is_row_major() {
+            let stream = MemberStream::try_new(reading.source, &column.place, header, reading.verify)?;
+            Way::Stream { stream: Box::new(stream), position: 0 }
         } else {
-            if is_all {
-                shard.verify(member, interrupt)?;
-            }
             Way::Rows
         };
-        Ok(Self { member, way })
+        Ok(Self { column: column.clone(), way })
+    }
+
+    pub(super) fn column(&self) -> &ColumnInfo {
+        &self.column
     }
 
     /// Reads the given rows of the shard, which must lie behind those of the call before.
     pub(super) fn read(
         &mut self,
-        shard: &Shard,
         rows: &Range<u64>,
+        reading: Reading<'_>,
         options: &DatasetOptions,
-        interrupt: &Interrupt,
-    ) -> Result<Vec<ArrayRef>> {
+    ) -> Result<ArrayRef> {
         let count = rows.end.saturating_sub(rows.start);
-        let len = usize::try_from(count).unwrap_or(usize::MAX);
-        let arrays = |columns: Vec<Column>| columns.into_iter().map(|column| column.array).collect();
         match &mut self.way {
-            Way::Whole { columns, start } => {
-                let offset = usize::try_from(rows.start.saturating_sub(*start)).unwrap_or(usize::MAX);
-                Ok(columns.iter().map(|column| slice(&column.array, offset, len)).collect())
+            Way::Whole(array) => {
+                let offset = to_usize(rows.start).min(array.len());
+                Ok(array.slice(offset, to_usize(count).min(array.len().saturating_sub(offset))))
             }
-            Way::Repeated { columns } => {
-                columns.iter().map(|column| arrow::repeat(&column.array, len)).collect()
-            }
+            Way::Repeated(array) => arrow::repeat(array, to_usize(count)),
             Way::Rows => {
-                let array = shard.rows(self.member, rows.clone(), interrupt)?;
-                Ok(arrays(shard.columns(self.member, array, options)?))
+                let header = &self.column.header;
+                let (source, threads, interrupt) = (reading.source, reading.threads, reading.interrupt);
+                let payload = self.column.place.payload(header);
+                let array = RowReader { source, header, payload, threads, interrupt }.read(rows.clone())?;
+                convert(array, &self.column, &options.arrow)
             }
             Way::Stream { stream, position } => {
-                let step = options.batch_bytes.checked_div(stream.row_len().max(1)).unwrap_or(1).max(1);
+                let row_len = self.column.header.row_len().max(1);
+                let step = options.batch_bytes.checked_div(row_len).unwrap_or(1).max(1);
                 while *position < rows.start {
                     let skipped = rows.start.saturating_sub(*position).min(step);
-                    stream.next_rows(skipped, interrupt).map_err(|error| shard.locate(error, self.member))?;
+                    stream.next_rows(skipped, reading.interrupt)?;
                     *position = position.saturating_add(skipped);
                 }
-                let array =
-                    stream.next_rows(count, interrupt).map_err(|error| shard.locate(error, self.member))?;
                 *position = rows.end;
-                Ok(arrays(shard.columns(self.member, array, options)?))
+                convert(stream.next_rows(count, reading.interrupt)?, &self.column, &options.arrow)
             }
         }
     }
 }
 
-fn slice(array: &ArrayRef, offset: usize, len: usize) -> ArrayRef {
-    let offset = offset.min(array.len());
-    array.slice(offset, len.min(array.len().saturating_sub(offset)))
+/// An error if a deflated member that must be held whole is larger than that is allowed to be.
+fn within_quota(column: &ColumnInfo, options: &DatasetOptions) -> Result<()> {
+    let (value, limit) = (column.place.declared_len(), options.open.max_uncompressed);
+    if value <= limit {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::LimitExceeded { what: "declared size of a deflated member", value, limit }))
 }

@@ -29,16 +29,9 @@ fn decode(text: &str) -> String {
     let mut rest = bytes;
     while let Some((&first, after)) = rest.split_first() {
         let code = after.get(..2).and_then(|hex| u8::from_str_radix(str::from_utf8(hex).ok()?, 16).ok());
-        match code.filter(|_| first == b'%') {
-            Some(code) => {
-                decoded.push(code);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                decoded.push(first);
-                rest = after;
-            }
-        }
+        let (byte, len) = code.filter(|_| first == b'%').map_or((first, 0), |code| (code, 2));
+        decoded.push(byte);
+        rest = after.get(len..).unwrap_or_default();
     }
     String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
 }
@@ -53,7 +46,7 @@ pub(super) enum KeyType {
 }
 
 impl KeyType {
-    pub(super) fn of<'a>(values: impl Iterator<Item = Option<&'a str>> + Clone) -> Self {
+    pub(super) fn of<'a>(values: &(impl Iterator<Item = Option<&'a str>> + Clone)) -> Self {
         let all = |parses: fn(&str) -> bool| values.clone().flatten().all(parses);
         if values.clone().flatten().next().is_none() {
             return Self::Utf8;
@@ -80,13 +73,21 @@ impl KeyType {
         Arc::new(Field::new(key, data_type, true))
     }
 
-    /// The value for every row of a shard.
-    pub(super) fn array(self, value: Option<&str>, rows: usize) -> ArrayRef {
+    /// The values of some shards, each for as many rows as the shard has.
+    pub(super) fn array(self, values: &[(Option<String>, usize)]) -> ArrayRef {
+        fn rows<'a, T: Copy + 'a>(
+            values: &'a [(Option<String>, usize)],
+            parse: impl Fn(&'a str) -> Option<T> + 'a,
+        ) -> impl Iterator<Item = Option<T>> + 'a {
+            values
+                .iter()
+                .flat_map(move |(value, rows)| std::iter::repeat_n(value.as_deref().and_then(&parse), *rows))
+        }
         match self {
-            Self::Int64 => Arc::new(Int64Array::from(vec![value.and_then(|value| value.parse().ok()); rows])),
-            Self::Boolean => Arc::new(BooleanArray::from(vec![value.map(|value| value == "true"); rows])),
-            Self::Date32 => Arc::new(Date32Array::from(vec![value.and_then(days); rows])),
-            Self::Utf8 => Arc::new(StringArray::from(vec![value; rows])),
+            Self::Int64 => Arc::new(rows(values, |value| value.parse().ok()).collect::<Int64Array>()),
+            Self::Boolean => Arc::new(rows(values, |value| Some(value == "true")).collect::<BooleanArray>()),
+            Self::Date32 => Arc::new(rows(values, days).collect::<Date32Array>()),
+            Self::Utf8 => Arc::new(rows(values, Some).collect::<StringArray>()),
         }
     }
 }
@@ -142,7 +143,7 @@ mod tests {
             (&[Some("1"), Some("a")], KeyType::Utf8),
             (&[None], KeyType::Utf8),
         ] {
-            assert_eq!(KeyType::of(values.iter().copied()), expected, "{values:?}");
+            assert_eq!(KeyType::of(&values.iter().copied()), expected, "{values:?}");
         }
         for (text, expected) in
             [("1970-01-01", 0), ("2000-03-01", 11_017), ("1969-12-31", -1), ("2026-11-21", 20_778)]

@@ -23,7 +23,7 @@ struct Merged<'a> {
 /// # Errors
 ///
 /// [`ErrorKind::ShardMismatch`]; [`ErrorKind::EntryNotFound`] if a column that was asked for is nowhere.
-pub(super) fn merge(shards: &[ShardInfo], options: &DatasetOptions) -> Result<Vec<FieldRef>> {
+pub(super) fn merge(shards: &[Arc<ShardInfo>], options: &DatasetOptions) -> Result<Vec<FieldRef>> {
     let mut merged: Vec<Merged<'_>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for shard in shards {
@@ -63,10 +63,10 @@ fn unify(known: &Merged<'_>, field: &FieldRef, widen: bool) -> Result<FieldRef> 
     if same_type && known.field.metadata() == field.metadata() {
         return Ok(Arc::new(field.as_ref().clone().with_nullable(nullable)));
     }
-    let wider = (widen && known.field.metadata() == field.metadata())
+    let unified = (widen && known.field.metadata() == field.metadata())
         .then(|| widened(known.field.data_type(), field.data_type()))
         .flatten();
-    wider
+    unified
         .map(|data_type| Arc::new(field.as_ref().clone().with_data_type(data_type).with_nullable(nullable)))
         .ok_or_else(|| {
             Error::new(ErrorKind::ShardMismatch {
@@ -100,9 +100,11 @@ pub(super) fn widened(a: &DataType, b: &DataType) -> Option<DataType> {
         types.get(place(a)?.max(place(b)?)).cloned()
     };
     match (a, b) {
-        (FixedSizeList(x, n), FixedSizeList(y, m)) if n == m && x.metadata() == y.metadata() => {
-            let item = x.as_ref().clone().with_data_type(widened(x.data_type(), y.data_type())?);
-            Some(FixedSizeList(Arc::new(item), *n))
+        (FixedSizeList(first, len), FixedSizeList(second, other))
+            if len == other && first.metadata() == second.metadata() =>
+        {
+            let item = widened(first.data_type(), second.data_type())?;
+            Some(FixedSizeList(Arc::new(first.as_ref().clone().with_data_type(item)), *len))
         }
         _ if a == b => Some(a.clone()),
         _ => order(&[Float16, Float32, Float64])
@@ -112,7 +114,7 @@ pub(super) fn widened(a: &DataType, b: &DataType) -> Option<DataType> {
             .or_else(|| order(&[UInt8, Int16, Int32, Int64]))
             .or_else(|| order(&[UInt16, Int32, Int64]))
             .or_else(|| order(&[UInt32, Int64]))
-            .or_else(|| match (a, b) {
+            .or(match (a, b) {
                 (Int8, UInt8) | (UInt8, Int8) => Some(Int16),
                 (Int8 | Int16, UInt16) | (UInt16, Int8 | Int16) => Some(Int32),
                 (Int8 | Int16 | Int32, UInt32) | (UInt32, Int8 | Int16 | Int32) => Some(Int64),

@@ -43,6 +43,11 @@ pub struct DatasetOptions {
     pub widen: bool,
 }
 
+impl DatasetOptions {
+    /// The largest [`batch_bytes`](Self::batch_bytes): text in Arrow reaches to 2 GiB.
+    pub const MAX_BATCH_BYTES: u64 = 1 << 30;
+}
+
 impl Default for DatasetOptions {
     fn default() -> Self {
         Self {

@@ -1,27 +1,29 @@
-//! One shard: what its headers say, and its arrays.
+//! One shard: what its headers say, and where its arrays lie.
 
-use std::ops::Range;
+use std::collections::HashSet;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use arrow_array::cast::AsArray;
+use arrow_buffer::Buffer;
 use arrow_schema::{DataType, FieldRef};
 
 use super::options::DatasetOptions;
-use crate::array::{Column, NpyArray, read_header};
+use crate::array::read_header;
 use crate::arrow::{self, RowLayout};
-use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result};
-use crate::interrupt::Interrupt;
-use crate::npy::{Dtype, Header};
-use crate::npz::stream::MemberStream;
-use crate::npz::{NpzArchive, Unsupported};
-use crate::rows::RowReader;
-use crate::source::Source;
-use crate::zip::Method;
+use crate::npy::{Header, MAGIC_PREFIX};
+use crate::npz::place::Place;
+use crate::npz::{NpzArchive, OpenOptions, Unsupported};
+use crate::source::{Memory, Source};
 
 /// The name of the column that a bare `.npy` file is, unless its records have fields.
 const NPY_COLUMN: &str = "data";
+
+/// Shards up to this size are read whole for their headers: the end of an archive, which must be read
+/// anyway, takes as much.
+const READ_WHOLE: u64 = 64 << 10;
 
 /// What the headers of a shard say.
 #[derive(Debug, Clone)]
@@ -31,6 +33,8 @@ pub struct ShardInfo {
     pub path: Arc<Path>,
     /// The bytes of the file.
     pub size: u64,
+    /// When the file was last written to, in nanoseconds since 1970, if the system knows.
+    pub modified: Option<u64>,
     /// The rows.
     pub rows: u64,
     /// The columns, in the order of the shard.
@@ -51,196 +55,228 @@ pub struct ColumnInfo {
     pub is_repeated: bool,
     /// The member that has it; fields of records share one.
     pub(super) member: usize,
+    /// The place among the fields of the records of a bare file.
+    pub(super) record_field: Option<usize>,
+    pub(super) header: Arc<Header>,
+    pub(super) place: Place,
+    /// The member's name with its suffix; a bare file has none.
+    pub(super) entry: Option<Arc<str>>,
 }
 
-/// An open shard.
-#[derive(Debug)]
-pub(super) enum Shard {
-    Npz(Arc<NpzArchive>),
-    Npy(Source, Box<Header>),
-}
-
-impl Shard {
-    pub(super) fn open(path: &Path, options: &DatasetOptions) -> Result<Self> {
-        let source = open_source(path, options)?;
-        // A directory may have both; the first bytes tell, whatever the name says.
-        let magic = source.peek(0..source.len().min(6))?.starts_with(&crate::npy::MAGIC_PREFIX);
-        if magic {
-            let header = read_header(&source, 0..source.len()).map_err(|error| error.in_path(path))?;
-            header.payload_range(source.len()).map_err(|error| error.in_path(path))?;
-            return Ok(Self::Npy(source, Box::new(header)));
-        }
-        let archive = NpzArchive::with_options(source, &options.open).map_err(|error| error.in_path(path))?;
-        Ok(Self::Npz(Arc::new(archive)))
+impl ColumnInfo {
+    /// True if the rows of an array are like those of this column, in whatever order they lie.
+    pub(super) fn is_like(&self, header: &Header, layout: RowLayout) -> bool {
+        self.header.is_like(header) && (layout == RowLayout::Axis0 || self.header.shape() == header.shape())
     }
 
-    /// Reads the headers of the members that are columns.
-    pub(super) fn info(&self, path: &Arc<Path>, options: &DatasetOptions) -> Result<ShardInfo> {
-        let mut columns = Vec::new();
-        let mut lengths = Vec::new();
-        for member in self.members(options)? {
-            let found = self.header(member).and_then(|header| {
-                let name = self.name(member);
-                let field = arrow::schema_field(&name, &header, &options.arrow);
-                Ok((name, field.map_err(|error| self.locate(error, member))?, header))
+    /// The bytes that a row takes.
+    pub(super) fn row_len(&self, layout: RowLayout) -> u64 {
+        if layout == RowLayout::Archive { self.payload_len } else { self.header.row_len() }
+    }
+
+    /// Adds the member and the file to an error.
+    pub(super) fn locate(&self, error: Error, path: &Path) -> Error {
+        match &self.entry {
+            Some(entry) => error.in_entry(entry).in_path(path),
+            None => error.in_path(path),
+        }
+    }
+}
+
+/// An open shard of which nothing was read yet.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) source: Source,
+    pub(super) modified: Option<u64>,
+}
+
+impl Opened {
+    pub(super) fn new(path: &Path, options: &DatasetOptions) -> Result<Self> {
+        #[cfg(feature = "mmap")]
+        if options.mmap {
+            let metadata = fs::metadata(path).map_err(|error| Error::from(error).in_path(path))?;
+            let modified = metadata.modified().ok().and_then(nanoseconds);
+            return Ok(Self { source: Source::map(path)?, modified });
+        }
+        let source = Source::open(path)?;
+        let modified = match &source {
+            Source::File(file) => file.modified().and_then(nanoseconds),
+            Source::Memory(_) => None,
+        };
+        Ok(Self { source, modified })
+    }
+
+    /// Opens a shard whose headers are known. That it is still the same is seen by its size and the time of
+    /// its last change.
+    pub(super) fn again(info: &ShardInfo, options: &DatasetOptions) -> Result<Source> {
+        let opened = Self::new(&info.path, options)?;
+        unchanged("size", info.size, opened.source.len())
+            .and_then(|()| match info.modified.zip(opened.modified) {
+                Some((expected, actual)) => unchanged("time of modification", expected, actual),
+                None => Ok(()),
+            })
+            .map_err(|error| error.in_path(&info.path))?;
+        Ok(opened.source)
+    }
+}
+
+/// An error if a number of a shard is not what it was.
+pub(super) fn unchanged(field: &'static str, expected: u64, actual: u64) -> Result<()> {
+    if expected == actual {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::ShardChanged { field, expected, actual }))
+}
+
+fn nanoseconds(time: SystemTime) -> Option<u64> {
+    u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
+}
+
+impl ShardInfo {
+    /// Reads the headers of the members that are columns. What is as in another shard shares its memory.
+    pub(super) fn read(path: &Arc<Path>, options: &DatasetOptions, like: Option<&Self>) -> Result<Self> {
+        let Opened { source, modified } = Opened::new(path, options)?;
+        let size = source.len();
+        let members = members(source, path, options).map_err(|error| error.in_path(path))?;
+        let mut columns: Vec<ColumnInfo> = Vec::with_capacity(members.len());
+        let mut lengths = Vec::with_capacity(members.len());
+        let one_row = options.arrow.rows == RowLayout::Archive;
+        for (member, Member { name, entry, header, place }) in members.into_iter().enumerate() {
+            let same = like.and_then(|like| like.columns.get(columns.len()));
+            let same = same.filter(|column| {
+                column.entry == entry
+                    && column.field.name() == &name
+                    && column.is_like(&header, options.arrow.rows)
             });
-            let (name, field, header) = match found {
-                Err(error) if is_dtype(&error) && options.unsupported == Unsupported::Skip => continue,
-                found => found?,
+            lengths.push((name.clone(), if one_row { Some(1) } else { header.shape().first().copied() }));
+            let field = match same {
+                Some(column) if column.record_field.is_none() => Arc::clone(&column.field),
+                _ => match arrow::schema_field(&name, &header, &options.arrow) {
+                    Ok(field) => Arc::new(field),
+                    Err(error) if is_skipped(&error, options) => {
+                        lengths.pop();
+                        continue;
+                    }
+                    Err(error) => {
+                        let error = entry.iter().fold(error, |error, entry| error.in_entry(entry));
+                        return Err(error.in_path(path));
+                    }
+                },
             };
-            let one_row = options.arrow.rows == RowLayout::Archive;
-            lengths.push((name, if one_row { Some(1) } else { header.shape().first().copied() }));
-            let info = |field: FieldRef| ColumnInfo {
+            let entry = same.map_or(entry, |column| column.entry.clone());
+            let header = match same {
+                Some(column) if *column.header == header => Arc::clone(&column.header),
+                _ => Arc::new(header),
+            };
+            let info = |field: FieldRef, record_field| ColumnInfo {
                 field,
                 payload_len: header.payload_len(),
-                is_deflated: self.is_deflated(member),
+                is_deflated: place.is_deflated(),
                 is_repeated: !one_row && header.shape().is_empty(),
                 member,
+                record_field,
+                header: Arc::clone(&header),
+                place: place.clone(),
+                entry: entry.clone(),
             };
             match field.data_type() {
-                DataType::Struct(fields) if matches!(self, Self::Npy(..)) => {
-                    columns.extend(fields.iter().map(|field| info(Arc::clone(field))));
-                }
-                _ => columns.push(info(Arc::new(field))),
+                DataType::Struct(fields) if entry.is_none() => columns.extend(
+                    fields.iter().enumerate().map(|(index, field)| info(Arc::clone(field), Some(index))),
+                ),
+                _ => columns.push(info(field, None)),
             }
         }
+        check_names(&columns).map_err(|error| error.in_path(path))?;
         let rows = agree_on_rows(&lengths).map_err(|error| error.in_path(path))?;
-        let size = match self {
-            Self::Npz(archive) => archive.source().len(),
-            Self::Npy(source, _) => source.len(),
-        };
-        Ok(ShardInfo { path: Arc::clone(path), size, rows, columns })
+        Ok(Self { path: Arc::clone(path), size, modified, rows, columns })
     }
 
-    /// The members that are columns.
-    fn members(&self, options: &DatasetOptions) -> Result<Vec<usize>> {
-        match (self, &options.columns) {
-            (Self::Npy(..), _) => Ok(vec![0]),
-            (Self::Npz(archive), None) => {
-                Ok((0..archive.len()).filter(|&index| archive.is_array(index)).collect())
-            }
+    /// The column of a name, looked for at its usual place first.
+    pub(super) fn column(&self, name: &str, usual: usize) -> Option<&ColumnInfo> {
+        let is_it = |column: &&ColumnInfo| column.field.name() == name;
+        self.columns.get(usual).filter(is_it).or_else(|| self.columns.iter().find(is_it))
+    }
+}
+
+/// An array of a shard.
+struct Member {
+    name: String,
+    /// The name of its entry; a bare file has none.
+    entry: Option<Arc<str>>,
+    header: Header,
+    place: Place,
+}
+
+/// Reads the headers of all arrays that may be columns.
+fn members(source: Source, path: &Path, options: &DatasetOptions) -> Result<Vec<Member>> {
+    let size = source.len();
+    let source = match source {
+        Source::File(_) if size <= READ_WHOLE => {
+            let bytes = source.peek(0..size)?.into_owned();
+            Source::Memory(Memory::new(Buffer::from_vec(bytes)).with_path(path))
+        }
+        source => source,
+    };
+    // A directory may have both kinds; the first bytes tell, whatever the name says.
+    if is_npy(&source, path)? {
+        let header = read_header(&source, 0..size)?;
+        header.payload_range(size)?;
+        let place = Place::bare(&header, size);
+        return Ok(vec![Member { name: NPY_COLUMN.to_owned(), entry: None, header, place }]);
+    }
+    // The quota counts for each member that is held in memory, when it is read.
+    let open = OpenOptions { max_uncompressed: u64::MAX, ..options.open.clone() };
+    let archive = NpzArchive::with_options(source, &open)?;
+    let indices = match &options.columns {
+        None => (0..archive.len()).filter(|&index| archive.is_array(index)).collect::<Vec<_>>(),
+        Some(names) => {
+            let found = names.iter().map(|name| archive.index_of(name));
             // A column that a shard does not have is null there.
-            (Self::Npz(archive), Some(names)) => {
-                let found = names.iter().map(|name| archive.index_of(name));
-                let missing = |error: &Error| matches!(error.kind(), ErrorKind::EntryNotFound { .. });
-                found.filter(|index| !index.as_ref().is_err_and(missing)).collect()
+            let missing = |error: &Error| matches!(error.kind(), ErrorKind::EntryNotFound { .. });
+            found.filter(|index| !index.as_ref().is_err_and(missing)).collect::<Result<_>>()?
+        }
+    };
+    let mut members = Vec::with_capacity(indices.len());
+    for index in indices {
+        match archive.survey(index) {
+            Ok((header, place)) => {
+                let name = archive.name(index).unwrap_or_default().to_owned();
+                let entry = archive.entry_name(index).map(Arc::from);
+                members.push(Member { name, entry, header, place });
             }
+            Err(error) if is_skipped(&error, options) => {}
+            Err(error) => return Err(error),
         }
     }
-
-    fn name(&self, member: usize) -> String {
-        match self {
-            Self::Npz(archive) => archive.name(member).unwrap_or_default().to_owned(),
-            Self::Npy(..) => NPY_COLUMN.to_owned(),
-        }
-    }
-
-    fn header(&self, member: usize) -> Result<Header> {
-        match self {
-            Self::Npz(archive) => archive.header_at(member),
-            Self::Npy(_, header) => Ok(header.as_ref().clone()),
-        }
-    }
-
-    fn is_deflated(&self, member: usize) -> bool {
-        match self {
-            Self::Npz(archive) => {
-                archive.entry(member).is_some_and(|entry| entry.method() == Method::DEFLATED)
-            }
-            Self::Npy(..) => false,
-        }
-    }
-
-    /// True if arrays share the shard's memory, a map for instance.
-    pub(super) fn is_in_memory(&self) -> bool {
-        match self {
-            Self::Npz(archive) => matches!(archive.source(), Source::Memory(_)),
-            Self::Npy(source, _) => matches!(source, Source::Memory(_)),
-        }
-    }
-
-    /// Verifies a stored member in memory, once.
-    pub(super) fn verify(&self, member: usize, interrupt: &Interrupt) -> Result<()> {
-        match self {
-            Self::Npz(archive) if self.is_in_memory() => archive.array_at(member, interrupt).map(drop),
-            _ => Ok(()),
-        }
-    }
-
-    pub(super) fn locate(&self, error: Error, member: usize) -> Error {
-        match self {
-            Self::Npz(archive) => archive.locate_error(error, Some(member)),
-            Self::Npy(source, _) => source.name_in(error),
-        }
-    }
-
-    /// Reads a whole member, verified.
-    pub(super) fn whole(&self, member: usize, interrupt: &Interrupt) -> Result<NpyArray> {
-        match self {
-            Self::Npz(archive) => archive.array_at(member, interrupt),
-            Self::Npy(source, header) => {
-                self.rows(member, 0..header.shape().rows(), interrupt).map_err(|e| source.name_in(e))
-            }
-        }
-    }
-
-    /// Reads rows of a stored member, unverified.
-    pub(super) fn rows(&self, member: usize, rows: Range<u64>, interrupt: &Interrupt) -> Result<NpyArray> {
-        match self {
-            Self::Npz(archive) => archive.rows_at(member, rows, interrupt),
-            Self::Npy(source, header) => {
-                let start = to_u64(header.payload_offset());
-                let payload = start..start.saturating_add(header.payload_len());
-                let reader = RowReader { source, header, payload, threads: 1, interrupt };
-                reader.read(rows).map_err(|error| source.name_in(error))
-            }
-        }
-    }
-
-    /// Reads a member from its first row on; `None` if that brings nothing, since its rows can be had anywhere.
-    pub(super) fn stream(&self, member: usize) -> Result<Option<MemberStream>> {
-        match self {
-            Self::Npz(archive) => {
-                let stream = MemberStream::try_new(Arc::clone(archive), member);
-                stream.map(Some).map_err(|error| self.locate(error, member))
-            }
-            Self::Npy(..) => Ok(None),
-        }
-    }
-
-    /// Makes columns of an array: one, or those of its fields if it is a bare file of records.
-    pub(super) fn columns(
-        &self,
-        member: usize,
-        array: NpyArray,
-        options: &DatasetOptions,
-    ) -> Result<Vec<Column>> {
-        let name = self.name(member);
-        let is_record = matches!(array.header().dtype(), Dtype::Record(_));
-        let column = array.into_column(&name, &options.arrow).map_err(|error| self.locate(error, member))?;
-        match column.array.as_struct_opt().filter(|_| is_record && matches!(self, Self::Npy(..))) {
-            Some(records) => {
-                let fields = records.fields().iter().zip(records.columns());
-                Ok(fields
-                    .map(|(field, array)| column.with_array(Arc::clone(array), Arc::clone(field)))
-                    .collect())
-            }
-            None => Ok(vec![column]),
-        }
-    }
+    Ok(members)
 }
 
-fn open_source(path: &Path, options: &DatasetOptions) -> Result<Source> {
-    #[cfg(feature = "mmap")]
-    if options.mmap {
-        return Source::map(path);
+fn is_npy(source: &Source, path: &Path) -> Result<bool> {
+    if matches!(source, Source::File(_)) && path.extension().is_some_and(|extension| extension == "npz") {
+        // One read less for what is an archive nearly always; a bare file has no directory at its end.
+        let end = source.peek(source.len().saturating_sub(22)..source.len())?;
+        if end.starts_with(b"PK\x05\x06") {
+            return Ok(false);
+        }
     }
-    let _ = options.mmap;
-    Source::open(path)
+    Ok(source.peek(0..source.len().min(6))?.starts_with(&MAGIC_PREFIX))
 }
 
-fn is_dtype(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::ObjectDtype { .. } | ErrorKind::UnsupportedDtype { .. })
+fn is_skipped(error: &Error, options: &DatasetOptions) -> bool {
+    let is_dtype = matches!(error.kind(), ErrorKind::ObjectDtype { .. } | ErrorKind::UnsupportedDtype { .. });
+    is_dtype && options.unsupported == Unsupported::Skip
+}
+
+fn check_names(columns: &[ColumnInfo]) -> Result<()> {
+    let mut seen = HashSet::with_capacity(columns.len());
+    for column in columns {
+        let name = column.field.name();
+        if !seen.insert(name) {
+            let count = columns.iter().filter(|other| other.field.name() == name).count();
+            return Err(Error::new(ErrorKind::DuplicateEntry { name: name.clone(), count }));
+        }
+    }
+    Ok(())
 }
 
 /// The one length of all members; those without an axis fit any.

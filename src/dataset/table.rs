@@ -1,18 +1,21 @@
 //! The dataset itself: sources and options, and what the headers of all shards say together.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
 
+use super::assemble::{Part, Wanted};
 use super::discover::discover;
 use super::hive::{self, KeyType};
 use super::merge::merge;
 use super::options::{DatasetOptions, OnError};
 use super::plan::{Task, plan};
-use super::scan::{ScanReader, TaskReader};
-use super::shard::{Shard, ShardInfo};
+use super::scan::ScanReader;
+use super::shard::{ShardInfo, unchanged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::parallel;
@@ -43,6 +46,8 @@ pub(super) struct Inner {
     pub(super) sources: Vec<String>,
     pub(super) options: DatasetOptions,
     state: OnceLock<State>,
+    /// The columns, if another dataset told them.
+    known: OnceLock<Columns>,
     /// Shards that failed while they were read.
     failed: AtomicU64,
 }
@@ -50,14 +55,28 @@ pub(super) struct Inner {
 /// What the headers say.
 #[derive(Debug)]
 struct State {
-    shards: Vec<ShardInfo>,
+    shards: Vec<Arc<ShardInfo>>,
+    /// The number of each shard's first row.
+    first_rows: Vec<u64>,
+    by_path: OnceLock<HashMap<Arc<Path>, usize>>,
     skipped: Vec<Error>,
-    columns: Vec<(FieldRef, Origin)>,
-    schema: SchemaRef,
+    columns: Columns,
+}
+
+/// The columns of a dataset: what must be known to read tasks without the headers of all shards.
+///
+/// It can be serialised together with the tasks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Columns(Vec<(FieldRef, Origin)>);
+
+impl Columns {
+    fn schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(self.0.iter().map(|(field, _)| Arc::clone(field)).collect::<Vec<_>>()))
+    }
 }
 
 /// Where a column of the table comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Origin {
     Member,
     Hive(KeyType),
@@ -69,9 +88,16 @@ impl NpzDataset {
     /// Makes a dataset of files, directories and globs. Nothing is looked at yet.
     pub fn new<S: Into<String>>(sources: impl IntoIterator<Item = S>, options: DatasetOptions) -> Self {
         let sources = sources.into_iter().map(Into::into).collect();
-        Self {
-            inner: Arc::new(Inner { sources, options, state: OnceLock::new(), failed: AtomicU64::new(0) }),
-        }
+        let mut options = options;
+        options.batch_bytes = options.batch_bytes.clamp(1, DatasetOptions::MAX_BATCH_BYTES);
+        let (state, known, failed) = (OnceLock::new(), OnceLock::new(), AtomicU64::new(0));
+        Self { inner: Arc::new(Inner { sources, options, state, known, failed }) }
+    }
+
+    /// Takes the columns that an equal dataset has found, so that its tasks are read without looking at any
+    /// other shard. Does nothing if they are known already.
+    pub fn set_columns(&self, columns: Columns) {
+        self.inner.known.get_or_init(|| columns);
     }
 
     /// Returns the sources.
@@ -84,30 +110,37 @@ impl NpzDataset {
         &self.inner.options
     }
 
-    /// Returns the schema of all shards together, after reading the headers of each once.
+    /// Reads the headers of all shards, once, unless it is interrupted: what all that follows needs.
     ///
     /// # Errors
     ///
     /// No shard is found, one cannot be read, or two differ in the type of a column.
-    pub fn schema(&self) -> Result<SchemaRef> {
-        self.inner.state(&Interrupt::default()).map(|state| Arc::clone(&state.schema))
+    pub fn look(&self, interrupt: &Interrupt) -> Result<()> {
+        self.inner.state(interrupt).map(drop)
     }
 
-    /// As [`schema`](Self::schema), unless it is interrupted.
-    pub fn schema_with(&self, interrupt: &Interrupt) -> Result<SchemaRef> {
-        self.inner.state(interrupt).map(|state| Arc::clone(&state.schema))
+    /// Returns the columns, for [`set_columns`](Self::set_columns).
+    pub fn columns(&self) -> Result<&Columns> {
+        self.inner.columns()
+    }
+
+    /// Returns the schema of all shards together.
+    ///
+    /// # Errors
+    ///
+    /// As [`look`](Self::look).
+    pub fn schema(&self) -> Result<SchemaRef> {
+        self.inner.columns().map(Columns::schema)
     }
 
     /// Returns what the headers of each shard say.
-    pub fn shards(&self) -> Result<&[ShardInfo]> {
+    pub fn shards(&self) -> Result<&[Arc<ShardInfo>]> {
         self.inner.state(&Interrupt::default()).map(|state| state.shards.as_slice())
     }
 
     /// Returns the number of rows, from headers alone.
     pub fn num_rows(&self) -> Result<u64> {
-        let rows =
-            |shards: &[ShardInfo]| shards.iter().fold(0_u64, |sum, shard| sum.saturating_add(shard.rows));
-        self.shards().map(rows)
+        Ok(self.shards()?.iter().fold(0, |sum, shard| sum.saturating_add(shard.rows)))
     }
 
     /// Returns why shards were left out, under [`OnError::Skip`].
@@ -122,42 +155,43 @@ impl NpzDataset {
         Ok(at_headers.saturating_add(self.inner.failed.load(Ordering::Relaxed)))
     }
 
-    /// Cuts the dataset into tasks: one a shard; several for stored shards above `max_bytes`, whose rows are
-    /// then not verified.
-    pub fn plan(&self, max_bytes: Option<u64>) -> Result<Vec<Task>> {
-        Ok(plan(self.shards()?, &self.inner.options, max_bytes))
+    /// Cuts the dataset into tasks: one a shard. With a target in bytes, larger stored shards are split by rows
+    /// (which are then not verified) and smaller shards are put together.
+    pub fn plan(&self, target: Option<u64>) -> Result<Vec<Task>> {
+        Ok(plan(self.shards()?, &self.inner.options, target))
     }
 
     /// Reads one task, of this dataset or of an equal one, with the selected columns or all.
-    pub fn read(&self, task: &Task, columns: Option<&[&str]>) -> Result<TaskReader> {
-        let wanted = Arc::new(self.wanted(columns)?);
-        Ok(TaskReader::new(Arc::clone(&self.inner), task.clone(), wanted, None, Interrupt::default()))
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ShardChanged`] if a shard is not what it was when the task was planned.
+    pub fn read(&self, task: &Task, columns: Option<&[&str]>) -> Result<ScanReader> {
+        let wanted = self.wanted(columns)?;
+        let rows = self.inner.rows_of(task)?;
+        Ok(ScanReader::new(&self.inner, rows, wanted, None))
     }
 
     /// Reads all rows, or the first `limit`, of the selected columns or all, in order. Only the members of
     /// these columns are touched, and only the shards that the limit reaches.
     pub fn scan(&self, columns: Option<&[&str]>, limit: Option<u64>) -> Result<ScanReader> {
-        self.scan_tasks(self.plan(None)?, columns, limit)
+        let state = self.inner.state(&Interrupt::default())?;
+        let rows = state.shards.iter().zip(&state.first_rows).map(|(shard, &first_row)| Part {
+            shard: Arc::clone(shard),
+            rows: 0..shard.rows,
+            first_row,
+        });
+        Ok(ScanReader::new(&self.inner, rows.collect(), self.wanted(columns)?, limit))
     }
 
-    /// Reads the given tasks as one.
-    pub fn scan_tasks(
-        &self,
-        tasks: Vec<Task>,
-        columns: Option<&[&str]>,
-        limit: Option<u64>,
-    ) -> Result<ScanReader> {
-        Ok(ScanReader::new(&self.inner, tasks, self.wanted(columns)?, limit))
-    }
-
-    fn wanted(&self, columns: Option<&[&str]>) -> Result<Vec<(FieldRef, Origin)>> {
-        let known = &self.inner.state(&Interrupt::default())?.columns;
-        let Some(columns) = columns else { return Ok(known.clone()) };
+    fn wanted(&self, columns: Option<&[&str]>) -> Result<Wanted> {
+        let known = &self.inner.columns()?.0;
+        let Some(columns) = columns else { return Ok(Wanted::new(known.clone())) };
         let find = |name: &&str| {
             let found = known.iter().find(|(field, _)| field.name() == name).cloned();
             found.ok_or_else(|| Error::new(ErrorKind::EntryNotFound { name: (*name).to_owned() }))
         };
-        columns.iter().map(find).collect()
+        columns.iter().map(find).collect::<Result<_>>().map(Wanted::new)
     }
 }
 
@@ -172,34 +206,105 @@ impl Inner {
         Ok(self.state.get_or_init(|| state))
     }
 
+    fn columns(&self) -> Result<&Columns> {
+        match self.known.get() {
+            Some(columns) => Ok(columns),
+            None => Ok(&self.state(&Interrupt::default())?.columns),
+        }
+    }
+
     fn look(&self, interrupt: &Interrupt) -> Result<State> {
         let mut paths: Vec<PathBuf> = Vec::new();
         for source in &self.sources {
             paths.extend(discover(source)?);
         }
-        let costs = vec![HEADERS_COST; paths.len()];
-        let read = parallel::map(&costs, self.options.open.threads, |index| {
-            interrupt.check()?;
-            let path: Arc<Path> = Arc::from(paths.get(index).map_or(Path::new(""), PathBuf::as_path));
-            let info = Shard::open(&path, &self.options).and_then(|shard| shard.info(&path, &self.options));
-            info.map_err(|error| error.in_path(&path))
-        });
-        let (mut shards, mut skipped) = (Vec::with_capacity(read.len()), Vec::new());
-        for shard in read {
+        let (mut shards, mut skipped) = (Vec::with_capacity(paths.len()), Vec::new());
+        for shard in self.read_headers(&paths, interrupt) {
             match shard {
                 Err(error) if self.skips(&error) => skipped.push(error),
                 shard => shards.push(shard?),
             }
         }
+        let mut first_row = 0_u64;
+        let first_rows = shards.iter().map(|shard: &Arc<ShardInfo>| {
+            let first = first_row;
+            first_row = first_row.saturating_add(shard.rows);
+            first
+        });
+        let first_rows = first_rows.collect();
         let mut columns: Vec<(FieldRef, Origin)> =
             merge(&shards, &self.options)?.into_iter().map(|field| (field, Origin::Member)).collect();
         self.add_columns(&mut columns, &shards)?;
-        let fields: Vec<FieldRef> = columns.iter().map(|(field, _)| Arc::clone(field)).collect();
-        Ok(State { shards, skipped, columns, schema: Arc::new(Schema::new(fields)) })
+        Ok(State { shards, first_rows, by_path: OnceLock::new(), skipped, columns: Columns(columns) })
+    }
+
+    fn read_headers(&self, paths: &[PathBuf], interrupt: &Interrupt) -> Vec<Result<Arc<ShardInfo>>> {
+        let costs = vec![HEADERS_COST; paths.len()];
+        // Shards are usually alike; what they have in common is kept once.
+        let like: OnceLock<Arc<ShardInfo>> = OnceLock::new();
+        parallel::map(&costs, self.options.open.threads, |index| {
+            interrupt.check()?;
+            let path: Arc<Path> = Arc::from(paths.get(index).map_or_else(|| Path::new(""), PathBuf::as_path));
+            let info = Arc::new(ShardInfo::read(&path, &self.options, like.get().map(Arc::as_ref))?);
+            like.get_or_init(|| Arc::clone(&info));
+            Ok(info)
+        })
+    }
+
+    /// What a task reads, with shards that are still what they were.
+    fn rows_of(&self, task: &Task) -> Result<Vec<Part>> {
+        let known = self.state.get().map(|state| {
+            let by_path = state.by_path.get_or_init(|| {
+                let shards = state.shards.iter().enumerate();
+                shards.map(|(index, shard)| (Arc::clone(&shard.path), index)).collect()
+            });
+            (state, by_path)
+        });
+        let find = |path: &Path| {
+            let (state, by_path) = known?;
+            state.shards.get(*by_path.get(path)?).map(Arc::clone)
+        };
+        let mut shards: Vec<Option<Arc<ShardInfo>>> =
+            task.shards.iter().map(|shard| find(&shard.path)).collect();
+        if shards.iter().any(Option::is_none) {
+            let paths: Vec<PathBuf> = task.shards.iter().map(|shard| shard.path.clone()).collect();
+            shards.clear();
+            for shard in self.read_headers(&paths, &Interrupt::default()) {
+                shards.push(match shard {
+                    Err(error) if self.skips(&error) => {
+                        self.skip_or_raise(error)?;
+                        None
+                    }
+                    shard => Some(shard?),
+                });
+            }
+        }
+        let mut rows = Vec::with_capacity(shards.len());
+        let mut first_row = task.first_row;
+        for (part, shard) in task.shards.iter().zip(shards) {
+            if let Some(shard) = shard {
+                let same = unchanged("size", part.size, shard.size)
+                    .and_then(|()| match part.modified.zip(shard.modified) {
+                        Some((expected, actual)) => unchanged("time of modification", expected, actual),
+                        None => Ok(()),
+                    })
+                    .and_then(|()| unchanged("number of rows", part.end.max(shard.rows), shard.rows));
+                match same.map_err(|error| error.in_path(&part.path)) {
+                    Ok(()) => rows.push(Part {
+                        shard,
+                        rows: part.start..part.end,
+                        first_row: first_row.saturating_sub(part.start),
+                    }),
+                    Err(error) => self.skip_or_raise(error)?,
+                }
+            }
+            first_row = first_row.saturating_add(part.end.saturating_sub(part.start));
+        }
+        Ok(rows)
     }
 
     /// Adds the columns that do not come from members. A name that is taken is an error.
-    fn add_columns(&self, columns: &mut Vec<(FieldRef, Origin)>, shards: &[ShardInfo]) -> Result<()> {
+    fn add_columns(&self, columns: &mut Vec<(FieldRef, Origin)>, shards: &[Arc<ShardInfo>]) -> Result<()> {
         let mut added: Vec<(FieldRef, Origin)> = Vec::new();
         if self.options.hive {
             let parsed: Vec<_> = shards.iter().map(|shard| hive::parse(&shard.path)).collect();
@@ -210,7 +315,7 @@ impl Inner {
                 let values = parsed.iter().map(|pairs| {
                     pairs.iter().find(|(other, _)| other == key).and_then(|(_, value)| value.as_deref())
                 });
-                let key_type = KeyType::of(values);
+                let key_type = KeyType::of(&values);
                 added.push((key_type.field(key), Origin::Hive(key_type)));
             }
         }

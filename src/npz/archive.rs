@@ -70,16 +70,6 @@ impl NpzArchive {
         Ok(Self { source, directory, options: options.clone(), verified, by_name: OnceLock::new() })
     }
 
-    /// True if checksums are compared.
-    pub(crate) fn verifies(&self) -> bool {
-        self.options.verify
-    }
-
-    /// Returns what the archive is read from.
-    pub(crate) fn source(&self) -> &Source {
-        &self.source
-    }
-
     /// Returns how many entries there are, arrays or not.
     pub fn len(&self) -> usize {
         self.directory.len()
@@ -98,6 +88,11 @@ impl NpzArchive {
     /// Returns the name of an entry by its place, without its `.npy`.
     pub fn name(&self, index: usize) -> Option<&str> {
         self.directory.name(index).map(strip_suffix)
+    }
+
+    /// Returns the name of an entry by its place, as the directory has it.
+    pub(crate) fn entry_name(&self, index: usize) -> Option<&str> {
+        self.directory.name(index)
     }
 
     /// Returns the entry of the directory at a place.

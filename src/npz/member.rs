@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::archive::{NpzArchive, strip_suffix};
 use super::options::ReadOptions;
+use super::place::Reading;
 use super::stored::ReadMember;
 use crate::array::{Column, HEADER_GUESS, NpyArray, Payload, read_header};
 use crate::arrow::{Origin, Plan};
@@ -83,20 +84,18 @@ impl NpzArchive {
     }
 
     fn read_rows(&self, index: usize, rows: Range<u64>, interrupt: &Interrupt) -> Result<NpyArray> {
-        let (entry, data) = self.locate(index)?;
+        let (header, place) = self.survey(index)?;
         let threads = self.options.threads;
-        if entry.method() == Method::DEFLATED {
-            let (header, payload) = self.inflate_array(entry, data, interrupt)?.into_parts();
-            let bytes = payload.into_buffer();
-            let payload = 0..to_u64(bytes.len());
-            let source = Source::from(bytes);
-            return RowReader { source: &source, header: &header, payload, threads, interrupt }.read(rows);
+        if !place.is_deflated() {
+            let payload = place.payload(&header);
+            let reader = RowReader { source: &self.source, header: &header, payload, threads, interrupt };
+            return reader.read(rows);
         }
-        let header = read_header(&self.source, data.clone())?;
-        let payload = header.payload_range(data.end.saturating_sub(data.start))?;
-        let start = data.start.saturating_add(to_u64(payload.start));
-        let payload = start..start.saturating_add(header.payload_len());
-        RowReader { source: &self.source, header: &header, payload, threads, interrupt }.read(rows)
+        let reading = Reading { source: &self.source, verify: self.options.verify, threads, interrupt };
+        let bytes = place.read(&header, reading)?.into_parts().1.into_buffer();
+        let payload = 0..to_u64(bytes.len());
+        let source = Source::from(bytes);
+        RowReader { source: &source, header: &header, payload, threads, interrupt }.read(rows)
     }
 
     /// Reads a whole member as an array.

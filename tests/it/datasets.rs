@@ -1,5 +1,12 @@
 //! Many shards as one table: every way of reading gives the rows of all shards, in order.
 
+#![expect(
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "numbers here are small"
+)]
+
 use std::fs;
 use std::io::{Cursor, Write as _};
 use std::path::Path;
@@ -7,9 +14,13 @@ use std::path::Path;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float32Type, Int32Type, Int64Type, UInt8Type, UInt64Type};
 use arrow_array::{Array as _, RecordBatch};
-use npzarrow::dataset::{DatasetOptions, OnError};
+use arrow_buffer::Buffer;
+use npzarrow::arrow::RowLayout;
+use npzarrow::dataset::{DatasetOptions, OnError, Task};
 use npzarrow::npy::{Dtype, Header, Order, Shape};
-use npzarrow::{NpzDataset, Result};
+use npzarrow::npz::{OpenOptions, Sample, collate};
+use npzarrow::source::Memory;
+use npzarrow::{Interrupt, NpzDataset, Result};
 use tempfile::TempDir;
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
@@ -121,14 +132,19 @@ fn every_way_of_reading() {
                         let batches = collect(dataset.scan(None, Some(limit)).unwrap());
                         assert_eq!(check(&batches).1 as u64, limit.min(1000), "{case} limit {limit}");
                     }
-                    for max_bytes in [None, Some(1), Some(500), Some(1 << 30)] {
-                        let tasks = dataset.plan(max_bytes).unwrap();
-                        assert_eq!(tasks.len() > 10, !deflated && max_bytes.is_some_and(|max| max < 1000));
-                        let read = |task| collect(dataset.read(task, None).unwrap());
-                        let batches: Vec<_> = tasks.iter().step_by(3).map(read).collect();
-                        for (task, batches) in tasks.iter().step_by(3).zip(&batches) {
-                            let rows = (task.end - task.start) as usize;
-                            assert_eq!(check(batches), (Some(task.first_row as i64), rows), "{case}");
+                    for target in [None, Some(40), Some(500), Some(5000), Some(1 << 30)] {
+                        let tasks = dataset.plan(target).unwrap();
+                        match target {
+                            None => assert_eq!(tasks.len(), 10),
+                            Some(5000) => assert_eq!(tasks.len(), 5),
+                            Some(target) if target > 5000 => assert_eq!(tasks.len(), 1),
+                            Some(_) => assert_eq!(tasks.len() > 10, !deflated),
+                        }
+                        assert_eq!(tasks.iter().map(|task| task.num_rows).sum::<u64>(), 1000);
+                        for task in tasks.iter().step_by(7) {
+                            let batches = collect(dataset.read(task, None).unwrap());
+                            let expected = (Some(task.first_row as i64), task.num_rows as usize);
+                            assert_eq!(check(&batches), expected, "{case} target {target:?}");
                         }
                     }
                 }
@@ -155,8 +171,8 @@ fn columns_that_are_added() {
     let rows: Vec<u64> =
         batches.iter().flat_map(|b| b["row"].as_primitive::<UInt64Type>().values().to_vec()).collect();
     assert_eq!(rows, [0, 1, 2, 3, 4, 5]);
-    assert_eq!(batches[1]["split"].as_string::<i32>().value(0), "train");
-    assert!(batches[1]["path"].as_string::<i32>().value(2).ends_with("split=train/day=2026-01-01/a.npz"));
+    assert_eq!(batches[0]["split"].as_string::<i32>().value(3), "train");
+    assert!(batches[0]["path"].as_string::<i32>().value(5).ends_with("split=train/day=2026-01-01/a.npz"));
     let second = collect(dataset.read(&dataset.plan(None).unwrap()[1], Some(&["row"])).unwrap());
     assert_eq!(second[0]["row"].as_primitive::<UInt64Type>().values(), &[3, 4, 5]);
 
@@ -227,11 +243,9 @@ fn bad_shards_are_named_or_counted() {
         let results: Vec<_> = raising.map(|batch| batch.map_err(|error| error.to_string())).collect();
         let error = results.iter().find_map(|result| result.as_ref().err()).unwrap();
         assert!(error.contains("03.npz: id.npy: checksum is "), "{error}");
-        assert_eq!(
-            results.iter().take_while(|result| result.is_ok()).count(),
-            3,
-            "the shards before are there"
-        );
+        let good = results.iter().map_while(|result| result.as_ref().ok());
+        assert_eq!(good.map(RecordBatch::num_rows).sum::<usize>(), 300, "the shards before are there");
+        assert!(results.last().unwrap().is_err(), "nothing follows");
     }
 }
 
@@ -243,13 +257,13 @@ fn a_shard_that_changes_between_plan_and_read() {
     let read =
         |index: usize| -> Result<Option<RecordBatch>> { dataset.read(&tasks[index], None)?.next_batch() };
     assert_eq!(read(0).unwrap().unwrap().num_rows(), 100);
-    fs::remove_file(&tasks[0].path).unwrap();
+    fs::remove_file(&tasks[0].shards[0].path).unwrap();
     assert!(read(0).unwrap_err().is_io());
-    write(&tasks[1].path, &[("id.npy", ids(0..50))], true);
+    write(&tasks[1].shards[0].path, &[("id.npy", ids(0..50))], true);
     let error = read(1).unwrap_err().to_string();
     assert!(error.contains("shard has changed since it was planned: its size is "), "{error}");
-    let bytes = fs::read(&tasks[2].path).unwrap();
-    fs::write(&tasks[2].path, &bytes[..bytes.len() / 2]).unwrap();
+    let bytes = fs::read(&tasks[2].shards[0].path).unwrap();
+    fs::write(&tasks[2].shards[0].path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(read(2).is_err());
 }
 
@@ -302,4 +316,203 @@ fn nothing_there_is_an_error_that_names_the_pattern() {
         let error = NpzDataset::new([source.clone()], DatasetOptions::default()).schema().unwrap_err();
         assert!(error.is_io() && error.to_string().starts_with(&source), "{error}");
     }
+}
+
+/// Forty shards of 4000 ids each, enough for threads.
+fn many(deflated: bool) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for shard in 0..40_i64 {
+        let rows = shard * 4000..(shard + 1) * 4000;
+        let members = [("id.npy", ids(rows.clone())), ("x.npy", matrix(rows, Order::C))];
+        write(&folder.path().join(format!("{shard:02}.npz")), &members, deflated);
+    }
+    folder
+}
+
+fn small_batches(threads: usize) -> DatasetOptions {
+    let mut options = DatasetOptions::default();
+    options.open = options.open.with_threads(threads);
+    options.batch_bytes = 50_000;
+    options
+}
+
+#[test]
+fn threads_keep_the_order() {
+    for deflated in [false, true] {
+        let folder = many(deflated);
+        for threads in [1, 2, 5] {
+            for (batch_rows, batch_bytes) in
+                [(None, 50_000), (Some(1000), 50_000), (None, 1 << 20), (Some(1), 1 << 20)]
+            {
+                let mut options = small_batches(threads);
+                (options.batch_rows, options.batch_bytes) = (batch_rows, batch_bytes);
+                let dataset = dataset(&folder, options);
+                let batches = collect(dataset.scan(None, None).unwrap());
+                assert_eq!(check(&batches), (Some(0), 160_000), "{threads} {batch_rows:?} {batch_bytes}");
+                let most = batches.iter().map(RecordBatch::num_rows).max().unwrap();
+                assert!(batch_rows.is_none_or(|rows| most <= rows), "{most} rows");
+                let batches = collect(dataset.scan(Some(&["id"]), Some(90_001)).unwrap());
+                assert_eq!(check(&batches), (Some(0), 90_001));
+            }
+            // A scan that is dropped half way leaves nobody waiting.
+            let mut scan = dataset(&folder, small_batches(threads)).scan(None, None).unwrap();
+            assert!(scan.next_batch().unwrap().is_some());
+        }
+    }
+}
+
+#[test]
+fn threads_stop_at_an_error() {
+    let folder = many(false);
+    let damaged = folder.path().join("21.npz");
+    let mut bytes = fs::read(&damaged).unwrap();
+    bytes[10_000] ^= 1;
+    fs::write(&damaged, bytes).unwrap();
+    for threads in [1, 2, 5] {
+        let mut options = small_batches(threads);
+        options.batch_bytes = 1 << 20;
+        let results: Vec<_> = dataset(&folder, options.clone()).scan(None, None).unwrap().collect();
+        let good = results.iter().map_while(|result| result.as_ref().ok());
+        assert_eq!(good.map(RecordBatch::num_rows).sum::<usize>(), 21 * 4000);
+        let error = results.last().unwrap().as_ref().unwrap_err().to_string();
+        assert!(error.contains("21.npz: id.npy: checksum is "), "{error}");
+        options.on_error = OnError::Skip;
+        let skipping = dataset(&folder, options);
+        let batches = collect(skipping.scan(None, Some(100_000)).unwrap());
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 100_000, "as many as there are");
+        assert_eq!(skipping.skipped_count().unwrap(), 1);
+    }
+}
+
+/// Samples of a label without axes, a matrix in either order, and a line of text.
+fn samples(count: i64, order: Order, deflated: bool) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for sample in 0..count {
+        let label = npy("<i8", Order::C, &[], &sample.to_le_bytes());
+        let text = npy(
+            "<U2",
+            Order::C,
+            &[1],
+            &"ab".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect::<Vec<_>>(),
+        );
+        let members =
+            [("x.npy", matrix(sample * 2..sample * 2 + 2, order)), ("label.npy", label), ("t.npy", text)];
+        write(&folder.path().join(format!("{sample:04}.npz")), &members, deflated);
+    }
+    folder
+}
+
+#[test]
+fn archives_as_rows() {
+    for order in [Order::C, Order::Fortran] {
+        for deflated in [false, true] {
+            let folder = samples(100, order, deflated);
+            for (threads, batch_rows, mmap) in [(1, None, false), (3, Some(7), false), (2, None, true)] {
+                let mut options = DatasetOptions::default();
+                options.arrow.rows = RowLayout::Archive;
+                options.open = options.open.with_threads(threads);
+                (options.batch_rows, options.mmap) = (batch_rows, mmap);
+                let dataset = dataset(&folder, options);
+                assert_eq!(dataset.num_rows().unwrap(), 100);
+                let batches = collect(dataset.scan(None, None).unwrap());
+                let mut row = 0;
+                for batch in &batches {
+                    assert_eq!(batch["t"].as_fixed_size_list().values().as_string::<i32>().value(0), "ab");
+                    for index in 0..batch.num_rows() {
+                        assert_eq!(batch["label"].as_primitive::<Int64Type>().value(index), row);
+                        let x = batch["x"].as_fixed_size_list().value(index);
+                        let expected = [0, 1, 2, 10, 11, 12].map(|element| (row * 20 + element) as f32);
+                        assert_eq!(x.as_primitive::<Float32Type>().values(), &expected);
+                        row += 1;
+                    }
+                }
+                assert_eq!(row, 100);
+                assert!(
+                    mmap || batches.len() == 100_usize.div_ceil(batch_rows.unwrap_or(100)),
+                    "{}",
+                    batches.len()
+                );
+                assert_eq!(dataset.plan(None).unwrap().len(), 1, "small archives are one task");
+            }
+        }
+    }
+}
+
+#[test]
+fn samples_are_collated() {
+    for order in [Order::C, Order::Fortran] {
+        for deflated in [false, true] {
+            let folder = samples(50, order, deflated);
+            let path = |index: usize| folder.path().join(format!("{index:04}.npz"));
+            let paths: Vec<_> = (0..50).map(|index| Sample::Path(path(index))).collect();
+            let bytes = |index| Sample::Memory(Memory::new(Buffer::from(fs::read(path(index)).unwrap())));
+            let memory: Vec<_> = (0..50).map(bytes).collect();
+            for (samples, threads) in [(&paths, 1), (&paths, 3), (&memory, 1), (&memory, 3)] {
+                let options = OpenOptions::default().with_threads(threads);
+                let arrays = collate(samples, None, &options, &Interrupt::default()).unwrap();
+                let names: Vec<_> =
+                    arrays.iter().map(|(name, array)| (name.as_str(), &array.header().shape()[..])).collect();
+                assert_eq!(names, [("x", &[50, 2, 3][..]), ("label", &[50]), ("t", &[50, 1])]);
+                let labels: Vec<u8> = (0..50_i64).flat_map(i64::to_le_bytes).collect();
+                assert_eq!(arrays[1].1.payload().as_slice(), labels);
+                let x = (0..100_i64).flat_map(|row| (0..3).map(move |column| (row * 10 + column) as f32));
+                let x: Vec<u8> = x.flat_map(f32::to_le_bytes).collect();
+                assert_eq!(arrays[0].1.payload().as_slice(), x);
+                let names = ["label.npy".to_owned()];
+                let label = collate(samples, Some(&names), &options, &Interrupt::default()).unwrap();
+                assert_eq!((label.len(), label[0].0.as_str()), (1, "label"));
+            }
+        }
+    }
+}
+
+#[test]
+fn samples_that_do_not_fit() {
+    let folder = samples(3, Order::C, false);
+    let path = folder.path().join("0001.npz");
+    let first = folder.path().join("0000.npz");
+    let samples: Vec<_> = (0..3).map(|i| Sample::Path(folder.path().join(format!("000{i}.npz")))).collect();
+    let label = || npy("<i8", Order::C, &[], &[0; 8]);
+    let text = || npy("<U2", Order::C, &[1], &[0; 8]);
+    let x = || matrix(0..2, Order::C);
+    let (path, first) = (path.display(), first.display());
+    for (members, expected) in [
+        (vec![("x.npy", x()), ("t.npy", text())], format!("{path}: label is not a file in the archive")),
+        (
+            vec![("x.npy", matrix(0..3, Order::C)), ("label.npy", label()), ("t.npy", text())],
+            format!("{path}: x.npy: column is '<f4' of shape (3, 3), but '<f4' of shape (2, 3) in {first}"),
+        ),
+        (
+            vec![("x.npy", x()), ("label.npy", text()), ("t.npy", text())],
+            format!("{path}: label.npy: column is '<U2' of shape (1,), but '<i8' of shape () in {first}"),
+        ),
+        (
+            vec![("x.npy", x()), ("label.npy", label()), ("t.npy", text()), ("y.npy", label())],
+            format!("{path}: y.npy: column is '<i8' of shape (), but absent in {first}"),
+        ),
+    ] {
+        write(&folder.path().join("0001.npz"), &members, false);
+        let error = collate(&samples, None, &OpenOptions::default(), &Interrupt::default()).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    assert!(collate(&[], None, &OpenOptions::default(), &Interrupt::default()).unwrap().is_empty());
+}
+
+#[test]
+fn tasks_are_read_elsewhere_without_the_other_shards() {
+    let folder = shards(Order::C, false);
+    let here = dataset(&folder, DatasetOptions::default());
+    let tasks = serde_json::to_string(&here.plan(None).unwrap()).unwrap();
+    let columns = serde_json::to_string(here.columns().unwrap()).unwrap();
+    for shard in 0..10 {
+        if shard != 4 {
+            fs::remove_file(folder.path().join(format!("{shard:02}.npz"))).unwrap();
+        }
+    }
+    let tasks: Vec<Task> = serde_json::from_str(&tasks).unwrap();
+    let there = dataset(&folder, DatasetOptions::default());
+    there.set_columns(serde_json::from_str(&columns).unwrap());
+    assert_eq!(there.schema().unwrap(), here.schema().unwrap());
+    assert_eq!(check(&collect(there.read(&tasks[4], None).unwrap())), (Some(400), 100));
+    assert!(there.read(&tasks[5], None).unwrap_err().is_io());
 }
