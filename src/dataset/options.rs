@@ -24,6 +24,8 @@ pub struct DatasetOptions {
     /// How each shard is opened; the quota on deflated members counts per member that is held in memory.
     pub open: OpenOptions,
     /// Map files instead of reading them; see [`Memory::map`](crate::source::Memory) for what can go wrong.
+    ///
+    /// Does nothing without the feature `mmap`.
     pub mmap: bool,
     /// The most rows of a batch; default: as many as [`batch_bytes`](Self::batch_bytes) allow.
     pub batch_rows: Option<usize>,

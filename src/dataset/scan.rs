@@ -26,6 +26,7 @@ pub struct ScanReader {
     context: Arc<Context>,
     work: Work,
     limit: Option<u64>,
+    in_background: bool,
 }
 
 #[derive(Debug)]
@@ -46,7 +47,14 @@ impl ScanReader {
         // If shards may be left out, those behind the limit may be needed.
         let reached = limit.filter(|_| inner.options.on_error == OnError::Raise);
         let jobs = context.jobs(within(rows, reached));
-        Self { context, work: Work::Waiting(jobs.into()), limit }
+        Self { context, work: Work::Waiting(jobs.into()), limit, in_background: false }
+    }
+
+    /// Reads on other threads even if there is one job or one thread, unless there is little to read: so that
+    /// [`wait`](Self::wait) comes back in time.
+    #[must_use]
+    pub fn in_background(self) -> Self {
+        Self { in_background: true, ..self }
     }
 
     /// Reads the next batch; `None` behind the last, and behind an error.
@@ -89,7 +97,8 @@ impl ScanReader {
             let jobs = std::mem::take(jobs);
             let threads = self.context.inner.options.open.threads;
             let bytes = jobs.iter().fold(0_u64, |sum, job| sum.saturating_add(job.batch_bytes));
-            self.work = if threads < 2 || jobs.len() < 2 || bytes < PARALLEL_MIN {
+            let is_alone = threads < 2 || jobs.len() < 2;
+            self.work = if bytes < PARALLEL_MIN || (is_alone && !self.in_background) {
                 Work::Here(None, jobs)
             } else {
                 Work::Threads(Queue::start(&self.context, jobs, threads))

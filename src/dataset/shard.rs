@@ -1,7 +1,6 @@
 //! One shard: what its headers say, and where its arrays lie.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -92,18 +91,12 @@ pub(super) struct Opened {
 
 impl Opened {
     pub(super) fn new(path: &Path, options: &DatasetOptions) -> Result<Self> {
-        #[cfg(feature = "mmap")]
-        if options.mmap {
-            let metadata = fs::metadata(path).map_err(|error| Error::from(error).in_path(path))?;
-            let modified = metadata.modified().ok().and_then(nanoseconds);
-            return Ok(Self { source: Source::map(path)?, modified });
-        }
         let source = Source::open(path)?;
         let modified = match &source {
             Source::File(file) => file.modified().and_then(nanoseconds),
             Source::Memory(_) => None,
         };
-        Ok(Self { source, modified })
+        Ok(Self { source: map(source, path, options)?, modified })
     }
 
     /// Opens a shard whose headers are known. That it is still the same is seen by its size and the time of
@@ -118,6 +111,16 @@ impl Opened {
             .map_err(|error| error.in_path(&info.path))?;
         Ok(opened.source)
     }
+}
+
+#[cfg(feature = "mmap")]
+fn map(opened: Source, path: &Path, options: &DatasetOptions) -> Result<Source> {
+    if options.mmap { Source::map(path) } else { Ok(opened) }
+}
+
+#[cfg(not(feature = "mmap"))]
+fn map(opened: Source, _path: &Path, _options: &DatasetOptions) -> Result<Source> {
+    Ok(opened)
 }
 
 /// An error if a number of a shard is not what it was.

@@ -1,9 +1,8 @@
 //! The dataset itself: sources and options, and what the headers of all shards say together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
@@ -48,8 +47,8 @@ pub(super) struct Inner {
     state: OnceLock<State>,
     /// The columns, if another dataset told them.
     known: OnceLock<Columns>,
-    /// Shards that failed while they were read.
-    failed: AtomicU64,
+    /// Shards that failed while they were read: their paths, and why the last time.
+    failed: Mutex<BTreeMap<Option<Arc<str>>, String>>,
 }
 
 /// What the headers say.
@@ -90,7 +89,7 @@ impl NpzDataset {
         let sources = sources.into_iter().map(Into::into).collect();
         let mut options = options;
         options.batch_bytes = options.batch_bytes.clamp(1, DatasetOptions::MAX_BATCH_BYTES);
-        let (state, known, failed) = (OnceLock::new(), OnceLock::new(), AtomicU64::new(0));
+        let (state, known, failed) = (OnceLock::new(), OnceLock::new(), Mutex::default());
         Self { inner: Arc::new(Inner { sources, options, state, known, failed }) }
     }
 
@@ -124,6 +123,11 @@ impl NpzDataset {
         self.inner.columns()
     }
 
+    /// Returns the columns if no shard must be looked at for them.
+    pub fn columns_if_known(&self) -> Option<&Columns> {
+        self.inner.known.get().or_else(|| self.inner.state.get().map(|state| &state.columns))
+    }
+
     /// Returns the schema of all shards together.
     ///
     /// # Errors
@@ -143,16 +147,12 @@ impl NpzDataset {
         Ok(self.shards()?.iter().fold(0, |sum, shard| sum.saturating_add(shard.rows)))
     }
 
-    /// Returns why shards were left out, under [`OnError::Skip`].
-    pub fn skipped(&self) -> Result<&[Error]> {
-        self.inner.state(&Interrupt::default()).map(|state| state.skipped.as_slice())
-    }
-
-    /// Returns how many shards were left out: those whose headers could not be read, and those that failed in
-    /// scans since.
-    pub fn skipped_count(&self) -> Result<u64> {
-        let at_headers = u64::try_from(self.skipped()?.len()).unwrap_or(u64::MAX);
-        Ok(at_headers.saturating_add(self.inner.failed.load(Ordering::Relaxed)))
+    /// Returns why shards were left out, under [`OnError::Skip`]: those whose headers could not be read, and those
+    /// that failed in scans since.
+    pub fn skipped(&self) -> Result<Vec<String>> {
+        let at_headers = &self.inner.state(&Interrupt::default())?.skipped;
+        let failed = self.inner.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(at_headers.iter().map(ToString::to_string).chain(failed.values().cloned()).collect())
     }
 
     /// Cuts the dataset into tasks: one a shard. With a target in bytes, larger stored shards are split by rows
@@ -172,16 +172,24 @@ impl NpzDataset {
         Ok(ScanReader::new(&self.inner, rows, wanted, None))
     }
 
+    /// As [`scan`](Self::scan), of the shards at the given places only; those that do not exist are left out.
+    pub fn scan_shards(
+        &self,
+        shards: &[usize],
+        columns: Option<&[&str]>,
+        limit: Option<u64>,
+    ) -> Result<ScanReader> {
+        let state = self.inner.state(&Interrupt::default())?;
+        let rows = shards.iter().filter_map(|&shard| state.part(shard)).collect();
+        Ok(ScanReader::new(&self.inner, rows, self.wanted(columns)?, limit))
+    }
+
     /// Reads all rows, or the first `limit`, of the selected columns or all, in order. Only the members of
     /// these columns are touched, and only the shards that the limit reaches.
     pub fn scan(&self, columns: Option<&[&str]>, limit: Option<u64>) -> Result<ScanReader> {
         let state = self.inner.state(&Interrupt::default())?;
-        let rows = state.shards.iter().zip(&state.first_rows).map(|(shard, &first_row)| Part {
-            shard: Arc::clone(shard),
-            rows: 0..shard.rows,
-            first_row,
-        });
-        Ok(ScanReader::new(&self.inner, rows.collect(), self.wanted(columns)?, limit))
+        let rows = (0..state.shards.len()).filter_map(|shard| state.part(shard)).collect();
+        Ok(ScanReader::new(&self.inner, rows, self.wanted(columns)?, limit))
     }
 
     fn wanted(&self, columns: Option<&[&str]>) -> Result<Wanted> {
@@ -192,6 +200,13 @@ impl NpzDataset {
             found.ok_or_else(|| Error::new(ErrorKind::EntryNotFound { name: (*name).to_owned() }))
         };
         columns.iter().map(find).collect::<Result<_>>().map(Wanted::new)
+    }
+}
+
+impl State {
+    fn part(&self, shard: usize) -> Option<Part> {
+        let (shard, &first_row) = self.shards.get(shard).zip(self.first_rows.get(shard))?;
+        Some(Part { shard: Arc::clone(shard), rows: 0..shard.rows, first_row })
     }
 }
 
@@ -340,7 +355,8 @@ impl Inner {
         if !self.skips(&error) {
             return Err(error);
         }
-        self.failed.fetch_add(1, Ordering::Relaxed);
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.insert(error.location().path.clone(), error.to_string());
         Ok(())
     }
 
