@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test test-rust test-python test-every-python lint bench fuzz clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python python/demo.py
+	$(BIN)/python -P python/demo.py
 
 test: lint test-rust test-python test-every-python
 
@@ -24,8 +24,8 @@ lint: $(VENV)/.tools
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --no-default-features --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --package npzarrow
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check python tests
+	$(BIN)/ruff format --check python tests
 
 test-rust:
 	$(CARGO) test --workspace
@@ -35,8 +35,8 @@ test-rust:
 
 test-python: $(VENV)/.installed $(VENV)/.tools
 	cd python && ../$(BIN)/python -m mypy
-	cd python && ../$(BIN)/python -m mypy.stubtest npzarrow --mypy-config-file pyproject.toml
-	cd python && ../$(BIN)/python -m pytest
+	cd python && ../$(BIN)/python -P -m mypy.stubtest npzarrow --mypy-config-file pyproject.toml --allowlist stubtest.txt
+	cd python && ../$(BIN)/python -P -m pytest
 
 test-every-python: $(VENV)/.installed
 	sh python/every_python.sh $(WHEELS)

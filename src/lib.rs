@@ -43,7 +43,6 @@ pub mod limits;
 pub mod npy;
 pub mod npz;
 mod parallel;
-
 mod rows;
 pub mod source;
 pub mod zip;
@@ -55,3 +54,9 @@ pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
 pub use npz::NpzArchive;
 pub use parallel::default_threads;
+
+/// The examples of the README run with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

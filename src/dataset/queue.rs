@@ -11,6 +11,7 @@ use arrow_array::RecordBatch;
 use super::job::{Context, JobReader, SizedJob};
 use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result};
+use crate::parallel::MAX_THREADS;
 
 /// What a batch takes besides its values.
 const BATCH_OVERHEAD: u64 = 4 << 10;
@@ -68,7 +69,13 @@ pub enum Waited {
 }
 
 impl Queue {
-    pub(super) fn start(context: &Arc<Context>, jobs: VecDeque<SizedJob>, threads: usize) -> Self {
+    /// Starts as many threads as the system grants; gives the jobs back if that is none.
+    pub(super) fn start(
+        context: &Arc<Context>,
+        jobs: VecDeque<SizedJob>,
+        threads: usize,
+    ) -> Result<Self, VecDeque<SizedJob>> {
+        let threads = threads.min(MAX_THREADS);
         let workers = threads.min(jobs.len());
         let batch_bytes = context.inner.options.batch_bytes;
         let state = State { jobs, first: 0, next: 0, slots: VecDeque::new(), in_flight: 0, is_closed: false };
@@ -80,11 +87,18 @@ impl Queue {
             budget: batch_bytes.saturating_mul(to_u64(threads).saturating_add(1)),
             threads: threads.checked_div(workers).unwrap_or(1).max(1),
         });
+        let mut started = 0_usize;
         for _ in 0..workers {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.work());
+            if thread::Builder::new().spawn(move || shared.work()).is_err() {
+                break;
+            }
+            started = started.saturating_add(1);
         }
-        Self { shared, process: process::id() }
+        if started > 0 {
+            return Ok(Self { shared, process: process::id() });
+        }
+        Err(std::mem::take(&mut shared.lock().jobs))
     }
 
     /// Waits for the next batch.

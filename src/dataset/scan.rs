@@ -101,7 +101,10 @@ impl ScanReader {
             self.work = if bytes < PARALLEL_MIN || (is_alone && !self.in_background) {
                 Work::Here(None, jobs)
             } else {
-                Work::Threads(Queue::start(&self.context, jobs, threads))
+                match Queue::start(&self.context, jobs, threads) {
+                    Ok(queue) => Work::Threads(queue),
+                    Err(jobs) => Work::Here(None, jobs),
+                }
             };
         }
         match &mut self.work {
