@@ -11,7 +11,7 @@ use arrow_array::RecordBatch;
 use super::job::{Context, JobReader, SizedJob};
 use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result};
-use crate::parallel::MAX_THREADS;
+use crate::limits::MAX_THREADS;
 
 /// What a batch takes besides its values.
 const BATCH_OVERHEAD: u64 = 4 << 10;
