@@ -87,7 +87,8 @@ impl NpzArchive {
     fn beginnings(&self, indices: &[usize]) -> Vec<Range<u64>> {
         let ranges = indices.iter().filter_map(|&index| {
             let is_deflated = self.directory.entry(index)?.method() == Method::DEFLATED;
-            let header = if is_deflated { PREFIX_LEN } else { HEADER_GUESS };
+            let stored = HEADER_GUESS.saturating_mul(2).saturating_sub(EXTRA_GUESS);
+            let header = if is_deflated { PREFIX_LEN } else { stored };
             self.directory.local_header_range(index, EXTRA_GUESS.saturating_add(header))
         });
         ranges.collect()
