@@ -93,14 +93,13 @@ impl Place {
                 }
                 Payload::Shared(memory.slice_checked(&self.payload(header))?)
             }
-            source => Payload::Owned(match source.take(&self.data) {
-                Some((buffer, start)) => self.taken(header, reading, buffer, start)?,
-                None => {
-                    let len = allocatable(header.payload_len())?;
-                    let mut buffer = AlignedBuf::zeroed(len)?;
-                    self.copy_stored(reading, buffer.as_mut_slice())?;
-                    OwnedPayload::new(buffer, 0..len, Origin::Read)
-                }
+            source => Payload::Owned(if let Some((buffer, start)) = source.take(&self.data) {
+                self.taken(header, reading, buffer, start)?
+            } else {
+                let len = allocatable(header.payload_len())?;
+                let mut buffer = AlignedBuf::zeroed(len)?;
+                self.copy_stored(reading, buffer.as_mut_slice())?;
+                OwnedPayload::new(buffer, 0..len, Origin::Read)
             }),
         };
         Ok(NpyArray::from_parts(header.clone(), payload))

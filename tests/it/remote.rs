@@ -544,8 +544,9 @@ fn buckets_are_listed() {
 
 #[test]
 fn datasets_of_urls() {
+    // For each shard its end, the beginnings of its members, and the payloads; or all of it, twice.
     for (len, columns, requests) in
-        [(MEMBER, Some(&["x3"][..]), 6), (MEMBER, None, 6), (1000, Some(&["x3"][..]), 4)]
+        [(MEMBER, Some(&["x3"][..]), 28), (MEMBER, None, 28), (1000, Some(&["x3"][..]), 4)]
     {
         let server = serve(archive(12, len, false));
         let urls = [server.url("x=1/a.npz"), server.url("x=2/b.npz")];
