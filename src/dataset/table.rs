@@ -308,6 +308,7 @@ impl Inner {
                         Some((expected, actual)) => unchanged("time of modification", expected, actual),
                         None => Ok(()),
                     })
+                    .and_then(|()| same_version(part.version.as_deref(), shard.version.as_deref()))
                     .and_then(|()| unchanged("number of rows", part.end.max(shard.rows), shard.rows));
                 match same.map_err(|error| error.in_path(&part.path)) {
                     Ok(()) => rows.push(Part {
@@ -367,5 +368,16 @@ impl Inner {
 
     fn skips(&self, error: &Error) -> bool {
         self.options.on_error == OnError::Skip && !matches!(error.kind(), ErrorKind::Interrupted)
+    }
+}
+
+/// An error if an object is another version than the one that was planned.
+fn same_version(planned: Option<&str>, found: Option<&str>) -> Result<()> {
+    match planned.zip(found) {
+        Some((expected, actual)) if expected != actual => {
+            let (expected, actual) = (expected.to_owned(), actual.to_owned());
+            Err(Error::new(ErrorKind::ObjectChanged { field: "etag", expected, actual }))
+        }
+        _ => Ok(()),
     }
 }
