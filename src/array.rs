@@ -98,7 +98,7 @@ impl Payload {
     }
 
     /// Makes a payload immutable. Copies nothing.
-    fn into_buffer(self) -> Buffer {
+    pub(crate) fn into_buffer(self) -> Buffer {
         match self {
             Self::Shared(memory) => memory.bytes().clone(),
             Self::Owned(OwnedPayload { buffer, range, .. }) => {

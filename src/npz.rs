@@ -12,6 +12,7 @@
 
 mod archive;
 mod batch;
+mod collate;
 #[cfg(feature = "object-store")]
 mod fetch;
 mod inflated;
@@ -19,9 +20,12 @@ mod info;
 mod member;
 mod names;
 mod options;
+pub(crate) mod place;
 mod prepare;
 mod stored;
+pub(crate) mod stream;
 
 pub use archive::NpzArchive;
+pub use collate::{Sample, collate};
 pub use info::MemberInfo;
 pub use options::{OpenOptions, ReadOptions, Unsupported};

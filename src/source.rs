@@ -22,6 +22,8 @@ use arrow_buffer::Buffer;
 pub use file::LocalFile;
 pub use memory::Memory;
 #[cfg(feature = "object-store")]
+use remote::Wanted;
+#[cfg(feature = "object-store")]
 pub use remote::{Object, Remote, RemoteOptions};
 
 use crate::aligned::AlignedBuf;
@@ -29,6 +31,9 @@ use crate::checksum::crc32;
 use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result, ZipProblem};
 use crate::interrupt::Interrupt;
+use crate::limits::BLOCK_LEN;
+#[cfg(feature = "object-store")]
+use crate::limits::FETCH_REQUEST_LEN;
 
 /// Bytes that an array or an archive is read from. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -137,6 +142,38 @@ impl Source {
             Self::Memory(_) | Self::File(_) => None,
             #[cfg(feature = "object-store")]
             Self::Remote(remote) => remote.etag(),
+        }
+    }
+
+    /// How much is read at a time of what is used block by block.
+    pub(crate) fn block_len(&self) -> u64 {
+        match self {
+            Self::Memory(_) | Self::File(_) => to_u64(BLOCK_LEN),
+            #[cfg(feature = "object-store")]
+            Self::Remote(_) => FETCH_REQUEST_LEN,
+        }
+    }
+
+    /// Fetches ranges that are going to be read, close ones by one request; nothing where they are at hand.
+    #[cfg_attr(
+        not(feature = "object-store"),
+        expect(clippy::unnecessary_wraps, reason = "fetching can fail")
+    )]
+    pub(crate) fn fetch_ahead(&self, ranges: &[Range<u64>], interrupt: &Interrupt) -> Result<()> {
+        match self {
+            Self::Memory(_) | Self::File(_) => {
+                let _ = (ranges, interrupt);
+                Ok(())
+            }
+            #[cfg(feature = "object-store")]
+            Self::Remote(remote) => {
+                let wanted = ranges.iter().map(|range| Wanted { range: range.clone(), aligned: range.start });
+                let mut wanted: Vec<_> = wanted.collect();
+                // Columns of one record share their range.
+                wanted.sort_by_key(|wanted| wanted.range.start);
+                wanted.dedup_by_key(|wanted| wanted.range.start);
+                remote.wait_for_members(&wanted, interrupt)
+            }
         }
     }
 

@@ -11,6 +11,8 @@
 
 mod batch;
 mod capsule;
+mod collate;
+mod dataset;
 mod dtype;
 mod error;
 mod input;
@@ -20,8 +22,10 @@ mod npy;
 mod npz;
 mod options;
 mod owner;
+mod scan;
 mod schema;
 mod stream;
+mod task;
 mod views;
 
 use pyo3::prelude::*;
@@ -32,11 +36,19 @@ mod _core {
     #[pymodule_export]
     use super::batch::{NpzBatch, read_npz};
     #[pymodule_export]
+    use super::collate::collate_npz;
+    #[pymodule_export]
+    use super::dataset::{NpzDataset, scan_npz};
+    #[pymodule_export]
     use super::npy::{NpyArray, load_npy, read_npy};
     #[pymodule_export]
     use super::npz::{NpzFile, load_npz};
     #[pymodule_export]
+    use super::scan::{NpzBatches, NpzScan, RecordBatchExport};
+    #[pymodule_export]
     use super::schema::Schema;
+    #[pymodule_export]
+    use super::task::NpzTask;
     #[pymodule_export]
     use super::views::{NpzItems, NpzIterator, NpzValues};
 

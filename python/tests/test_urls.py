@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -260,6 +261,27 @@ class TestS3:
         put(Body=savez(**{**ARRAYS, "id": ARRAYS["id"][::-1]}))
         with pytest.raises(OSError, match=r'^s3://.*/changes\.npz: id\.npy: object has changed: its etag was "'):
             archive["id"]
+
+    def test_scans(self, s3: Bucket) -> None:
+        keys = [f"train/x={shard}/{shard}.npz" for shard in range(3)]
+        for shard, key in enumerate(keys):
+            data = savez(id=ARRAYS["id"] + 1000 * shard, image=ARRAYS["image"])
+            s3.client.put_object(Bucket=BUCKET, Key=key, Body=data)
+        urls = [f"s3://{BUCKET}/{key}" for key in keys]
+        for source in (f"s3://{BUCKET}/train/**/*.npz", f"s3://{BUCKET}/train", urls):
+            dataset = nz.scan_npz(source, include_file_paths="path", storage_options=s3.options)
+            assert [shard["path"] for shard in dataset.shards] == urls
+            frame = pickle.loads(pickle.dumps(dataset)).to_polars().collect()  # noqa: S301 - our own
+            assert frame["id"].to_list() == list(range(3000))
+            assert frame.group_by("x", maintain_order=True).len().rows() == [(0, 1000), (1, 1000), (2, 1000)]
+            assert frame["path"].unique(maintain_order=True).to_list() == urls
+            assert dataset.to_polars().select("id").head(5).collect()["id"].to_list() == [0, 1, 2, 3, 4]
+        task = nz.scan_npz(urls, storage_options=s3.options).plan()[1]
+        s3.client.put_object(Bucket=BUCKET, Key=keys[1], Body=savez(id=ARRAYS["id"], image=ARRAYS["image"]))
+        with pytest.raises(OSError, match=r"1\.npz: (id\.npy: )?object has changed: its etag was "):
+            list(nz.scan_npz(urls, storage_options=s3.options).read(task).to_pyarrow())
+        with pytest.raises(FileNotFoundError, match="no object matches"):
+            nz.scan_npz(f"s3://{BUCKET}/none/*.npz", storage_options=s3.options).schema  # noqa: B018 - it is read
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
     def test_fork(self, s3: Bucket) -> None:

@@ -237,6 +237,35 @@ pub enum ErrorKind {
         /// The type found.
         actual: Box<DataType>,
     },
+    /// Two shards of a dataset differ in the type of a column.
+    #[error("column is {actual}, but {expected} in {expected_in}")]
+    ShardMismatch {
+        /// The type in the other shard.
+        expected: String,
+        /// The other shard.
+        expected_in: String,
+        /// The type in this shard.
+        actual: String,
+    },
+    /// A shard is not what it was when the dataset was planned.
+    #[error("shard has changed since it was planned: its {field} is {actual}, was {expected}")]
+    ShardChanged {
+        /// What has changed.
+        field: &'static str,
+        /// What it was.
+        expected: u64,
+        /// What it is.
+        actual: u64,
+    },
+    /// A column that is added to the members has the name of one of them.
+    #[error("column {name:?} is there twice: rename the one that is added")]
+    DuplicateColumn {
+        /// The name.
+        name: String,
+    },
+    /// A scan that reads on threads was continued in a forked process, where these do not exist.
+    #[error("a scan cannot be continued in a forked process: start another one there")]
+    ForkedScan,
     /// A value has no counterpart in the Arrow type of its column.
     #[error("element {index}: {reason}")]
     Value {

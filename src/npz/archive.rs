@@ -90,6 +90,11 @@ impl NpzArchive {
         self.directory.name(index).map(strip_suffix)
     }
 
+    /// Returns the name of an entry by its place, as the directory has it.
+    pub(crate) fn entry_name(&self, index: usize) -> Option<&str> {
+        self.directory.name(index)
+    }
+
     /// Returns the entry of the directory at a place.
     pub fn entry(&self, index: usize) -> Option<&Entry> {
         self.directory.entry(index)
@@ -172,7 +177,7 @@ impl NpzArchive {
     }
 
     /// Adds the member and the path to an error.
-    pub(super) fn locate_error(&self, error: Error, index: Option<usize>) -> Error {
+    pub(crate) fn locate_error(&self, error: Error, index: Option<usize>) -> Error {
         let error = match index.and_then(|index| self.directory.name(index)) {
             Some(name) => error.in_entry(name),
             None => error,

@@ -9,6 +9,8 @@ mod arrays;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod datasets;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 #[cfg(feature = "object-store")]

@@ -8,6 +8,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Int64Type, UInt8Type};
+use npzarrow::NpzDataset;
+use npzarrow::dataset::DatasetOptions;
 use npzarrow::npy::{Dtype, Header, Order, Shape};
 use npzarrow::npz::{OpenOptions, ReadOptions};
 use npzarrow::source::Source;
@@ -534,5 +539,29 @@ fn buckets_are_listed() {
     ] {
         let error = list(&format!("s3://bucket/{pattern}"), &options).unwrap_err();
         assert_eq!(error.to_string(), format!("s3://bucket/{pattern}: {text}"));
+    }
+}
+
+#[test]
+fn datasets_of_urls() {
+    // For each shard its end, the beginnings of its members, and the payloads; or all of it, twice.
+    for (len, columns, requests) in
+        [(MEMBER, Some(&["x3"][..]), 28), (MEMBER, None, 28), (1000, Some(&["x3"][..]), 4)]
+    {
+        let server = serve(archive(12, len, false));
+        let urls = [server.url("x=1/a.npz"), server.url("x=2/b.npz")];
+        let mut options = DatasetOptions::default();
+        options.include_file_paths = Some("path".to_owned());
+        options.open = options.open.with_threads(1);
+        let dataset = NpzDataset::new(urls.clone(), options);
+        assert_eq!(dataset.num_rows().unwrap(), 2 * len as u64);
+        let names = columns.map(|columns| [columns, &["x", "path"]].concat());
+        let batches: Vec<_> = dataset.scan(names.as_deref(), None).unwrap().map(Result::unwrap).collect();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 2 * len);
+        let first = batches[0].column_by_name("x3").unwrap().as_primitive::<UInt8Type>();
+        assert_eq!(first.values()[..len], values(3, len));
+        assert_eq!(batches[0].column_by_name("x").unwrap().as_primitive::<Int64Type>().value(0), 1, "hive");
+        assert_eq!(batches[0].column_by_name("path").unwrap().as_string::<i32>().value(0), urls[0]);
+        assert_eq!(server.seen().len(), requests, "{:?}", server.seen());
     }
 }
