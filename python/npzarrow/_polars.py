@@ -34,7 +34,7 @@ class _Source:
 
     def schema(self) -> pl.Schema:
         """Read the headers, when polars asks for them."""
-        return _frame(self.dataset._scan(limit=0, nested=True)).schema  # noqa: SLF001 - of the same package
+        return frame(self.dataset._scan(limit=0, nested=True)).schema  # noqa: SLF001 - of the same package
 
     def __call__(
         self,
@@ -52,12 +52,12 @@ class _Source:
             others = [name for name in wanted if name not in tested]
             # Shards that are left out have no rows to be put together by.
             if tested and others and not self.dataset._skips_errors:  # noqa: SLF001
-                frames = self._filter_first(predicate, tested, others, schema)
+                frames = self._filter_first(predicate, tested, others)
             else:
-                frames = (frame.filter(predicate) for frame in self._read([*tested, *others]))
+                frames = (part.filter(predicate) for part in self._read([*tested, *others]))
         empty = True
-        for frame in frames:
-            result = frame.select(wanted)
+        for part in frames:
+            result = part.select(wanted)
             if n_rows is not None:
                 result = result.head(n_rows)
                 n_rows -= result.height
@@ -84,7 +84,6 @@ class _Source:
         predicate: pl.Expr,
         tested: list[str],
         others: list[str],
-        schema: pl.Schema,
     ) -> Iterator[pl.DataFrame]:
         """Read what the predicate tests; then the other columns, of the shards that have rows which pass."""
         rows = [shard["num_rows"] for shard in self.dataset.shards]
@@ -129,5 +128,7 @@ def _windows(rows: list[int]) -> Iterator[list[int]]:
         yield window
 
 
-def _frame(scan: NpzScan) -> pl.DataFrame:
-    return pl.DataFrame(scan)
+def frame(scan: NpzScan) -> pl.DataFrame:
+    """Make a data frame of all batches; of none, an empty one."""
+    frames = [pl.DataFrame(batch) for batch in scan]
+    return pl.concat(frames, rechunk=False) if frames else pl.DataFrame(scan)
