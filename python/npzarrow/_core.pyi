@@ -281,8 +281,8 @@ def scan_npz(
         row_index: The name of a column that counts the rows over all shards.
         on_error: "raise", or "skip" to leave out shards that cannot be read; `NpzDataset.skipped` has them.
         widen: True lets shards differ in the width of integers, or of floats; the column has the widest.
-        progress: Called with the rows that have been read and those there are, after every batch, on the thread that
-            asked for the batches.
+        progress: Called with the rows that have been read and those there are, after every batch of `to_polars`,
+            `to_pyarrow` and iteration, on the thread that asked for it.
         verify: False skips the checksums. Those of rows out of the middle of a member are never compared.
         mmap: As for `read_npz`.
         bool8: As for `read_npz`.

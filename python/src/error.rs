@@ -10,6 +10,8 @@ use pyo3::sync::PyOnceLock;
 
 /// The error number for a directory, on every platform.
 const EISDIR: i32 = 21;
+/// The one for a file that is not there.
+const ENOENT: i32 = 2;
 
 /// Turns an error into the exception that a Python user expects.
 pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
@@ -23,6 +25,9 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
                 (Some(code), None) => PyOSError::new_err((code, strerror(cause))),
                 (None, Some(path)) if cause.kind() == io::ErrorKind::IsADirectory => {
                     PyOSError::new_err((EISDIR, "Is a directory", path.to_owned()))
+                }
+                (None, Some(path)) if cause.kind() == io::ErrorKind::NotFound => {
+                    PyOSError::new_err((ENOENT, cause.to_string(), path.to_owned()))
                 }
                 (None, _) => PyOSError::new_err(text),
             };

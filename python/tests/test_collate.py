@@ -30,7 +30,7 @@ def samples(kind: str, count: int = 30) -> tuple[list[bytes], dict[str, NDArray[
     arrays = {
         "image": rng.integers(0, 256, (count, 3, 20, 20), dtype="u1"),
         "label": np.arange(count),
-        "text": np.array([f"sample {index}" for index in range(count)]),
+        "text": np.array([f"sample {index:02}" for index in range(count)]),
         "empty": np.zeros((count, 0, 4), "f4"),
     }
     rows = [{name: array[index] for name, array in arrays.items()} for index in range(count)]
@@ -63,6 +63,7 @@ def test_equals_np_stack(kind: str, threads: int | None, tmp_path: Path) -> None
     assert list(nz.collate_npz(paths, columns=["text.npy", "image"])) == ["text", "image"]
 
 
+@pytest.mark.filterwarnings("ignore:Stored array in format 3.0")
 @pytest.mark.parametrize("name", sorted(DTYPES))
 def test_every_dtype(name: str) -> None:
     dtype = np.dtype(DTYPES[name])

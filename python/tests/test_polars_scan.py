@@ -169,7 +169,7 @@ def test_duckdb_pushes_into_the_lazy_frame(folder: Path, eager: pl.DataFrame) ->
 def test_pickle(folder: Path) -> None:
     source = pickle.loads(pickle.dumps(_polars._Source(nz.scan_npz(folder))))  # noqa: S301, SLF001 - our own
     assert sum(frame.height for frame in source(["id"], pl.col("id") > 3, None, None)) == SHARDS * ROWS - 4
-    assert sum(frame.height for frame in source(["id"], pl.col("id") > 3, 5, None)) == 5
+    assert sum(frame.height for frame in source(["id"], pl.col("id") > 3, 5, None)) == 1, "first the rows"
 
 
 def test_head_to_polars(folder: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -231,11 +232,13 @@ def test_a_shard_that_changes_between_plan_and_read(folder: Path, *, elsewhere: 
 def test_bad_shards_are_left_out_on_request(folder: Path) -> None:
     (folder / "01.npz").write_bytes(b"half of something")
     damaged = bytearray((folder / "03.npz").read_bytes())
-    damaged[400] ^= 1
+    with zipfile.ZipFile(folder / "03.npz") as archive:
+        member = archive.getinfo("x.npy")
+    damaged[member.header_offset + member.compress_size - 100] ^= 1
     (folder / "03.npz").write_bytes(damaged)
     with pytest.raises(nz.FormatError, match=r"01\.npz"):
         nz.scan_npz(folder).plan()
-    dataset = nz.scan_npz(folder, on_error="skip", columns=["id"])
+    dataset = nz.scan_npz(folder, on_error="skip")
     assert dataset.num_rows == 5 * ROWS
     [reason] = dataset.skipped
     assert "01.npz: The data is not a valid zip file." in reason
