@@ -12,6 +12,7 @@ from support import DTYPES
 import npzarrow as nz
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,7 +28,7 @@ def archive(kind: str, **arrays: Any) -> bytes:
 
 def samples(kind: str, count: int = 30) -> tuple[list[bytes], dict[str, NDArray[Any]]]:
     rng = np.random.default_rng(3)
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "image": rng.integers(0, 256, (count, 3, 20, 20), dtype="u1"),
         "label": np.arange(count),
         "text": np.array([f"sample {index:02}" for index in range(count)]),
@@ -57,7 +58,8 @@ def test_equals_np_stack(kind: str, threads: int | None, tmp_path: Path) -> None
         paths.append(tmp_path / f"{index:03}.npz")
         paths[-1].write_bytes(data)
     mixed = [bytearray(sources[0]), memoryview(sources[1]), io.BytesIO(sources[2]), str(paths[3]), *paths[4:]]
-    for given in (sources, paths, iter(sources), mixed):
+    every: list[Iterable[Any]] = [sources, paths, iter(sources), mixed]
+    for given in every:
         assert_stacked(nz.collate_npz(given, threads=threads), arrays)
     assert_stacked(nz.collate_npz(paths, columns=["label"]), {"label": arrays["label"]})
     assert list(nz.collate_npz(paths, columns=["text.npy", "image"])) == ["text", "image"]
@@ -69,9 +71,7 @@ def test_every_dtype(name: str) -> None:
     dtype = np.dtype(DTYPES[name])
     rng = np.random.default_rng(1)
     raw = rng.integers(0, 128, (4, 2, 3, max(dtype.itemsize, 1)), dtype="u1")
-    if dtype.itemsize == 0:
-        array = np.zeros((4, 2, 3), dtype)
-    elif dtype.kind == "U" or dtype.fields:
+    if dtype.itemsize == 0 or dtype.kind == "U" or dtype.fields:
         array = np.zeros((4, 2, 3), dtype)
     else:
         array = np.frombuffer(raw.tobytes(), dtype).reshape(4, 2, 3)

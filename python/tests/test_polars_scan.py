@@ -86,10 +86,11 @@ QUERIES = {
 def test_queries(
     folder: Path,
     eager: pl.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
     query: str,
     engine: Literal["in-memory", "streaming"],
     options: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(_polars, "WINDOW_ROWS", 100)
     lazy = nz.scan_npz(folder, **options).to_polars()

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -17,8 +18,6 @@ import pytest
 import npzarrow as nz
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 SHARDS = 6
@@ -199,7 +198,7 @@ def test_pickles(folder: Path) -> None:
     assert same == tasks
     assert len({*same, *tasks}) == len(tasks)
     # Tasks are read without the headers of other shards.
-    os.remove(tasks[0].paths[0])
+    Path(tasks[0].paths[0]).unlink()
     assert pa.table(again.read(same[3]))["id"].to_pylist() == expected("id").tolist()[3 * ROWS : 4 * ROWS]
     with pytest.raises(FileNotFoundError):
         pa.table(again.read(same[0]))
@@ -211,12 +210,11 @@ def test_a_shard_that_changes_between_plan_and_read(folder: Path, *, elsewhere: 
     tasks = dataset.plan()
     if elsewhere:
         dataset = pickle.loads(pickle.dumps(dataset))  # noqa: S301 - our own
-    paths = [task.paths[0] for task in tasks]
+    paths = [Path(task.paths[0]) for task in tasks]
     (folder / "00.npz").unlink()
-    np.savez(paths[1], **{**columns(1), "id": np.zeros(ROWS // 2, int)})
-    with open(paths[2], "rb+") as file:
-        file.truncate(os.path.getsize(paths[2]) // 2)
-    status = os.stat(paths[3])
+    np.savez(paths[1], allow_pickle=False, **{**columns(1), "id": np.zeros(ROWS // 2, int)})
+    os.truncate(paths[2], paths[2].stat().st_size // 2)
+    status = paths[3].stat()
     os.utime(paths[3], ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
     for index, error, text in [
         (0, OSError, "00.npz"),
@@ -300,7 +298,7 @@ def test_archives_as_rows(tmp_path: Path) -> None:
         save = SAVE[sorted(SAVE)[index % 2]]
         save(tmp_path / f"{index:02}.npz", image=np.asfortranarray(image) if index % 3 else image, label=index)
     for options in ({}, {"batch_size": 7}, {"mmap": True}):
-        dataset = nz.scan_npz(tmp_path, rows="archive", **options)  # type: ignore[arg-type]
+        dataset = nz.scan_npz(tmp_path, rows="archive", **options)
         table = pa.table(dataset)
         assert table["label"].to_pylist() == list(range(40))
         assert (np.concatenate([chunk.to_numpy_ndarray() for chunk in table["image"].chunks]) == images).all()
