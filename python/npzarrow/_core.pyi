@@ -279,7 +279,7 @@ def scan_npz(
     Nothing is read before something is asked for. Members become columns as `read_npz` makes them; a column that is
     missing in some shards is null there. Only the members of columns that are asked for are read, several shards at
     once, and their rows come in order: shards by the bytes of their paths, in a list as it stands. What is read ahead
-    takes at most (`threads` + 2) × `batch_bytes`, whatever the size of shards: larger members are read, or inflated, as
+    takes at most `threads` + 2 times `batch_bytes`, whatever the size of shards: larger members are read, or inflated, as
     streams, and their checksums are verified at their end. Members in Fortran order that are deflated are held whole.
 
     Args:
@@ -297,8 +297,8 @@ def scan_npz(
         row_index: The name of a column that counts the rows over all shards.
         on_error: "raise", or "skip" to leave out shards that cannot be read; `NpzDataset.skipped` has them.
         widen: True lets shards differ in the width of integers, or of floats; the column has the widest.
-        progress: Called with the rows that have been read and those there are, after every batch, on the thread that
-            asked for the batches.
+        progress: Called with the rows that have been read and those there are, after every batch of `to_polars`,
+            `to_pyarrow` and iteration, on the thread that asked for it.
         verify: False skips the checksums. Those of rows out of the middle of a member are never compared.
         mmap: As for `read_npz`.
         bool8: As for `read_npz`.
@@ -677,8 +677,9 @@ class NpzDataset:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def __reduce__(self) -> tuple[object, ...]: ...
     def head(self, n: int = 5, *, columns: Sequence[str] | None = None) -> NpzScan:
-        """The first rows, for any consumer of Arrow streams. Only the shards that have them are read, and of stored members
-        only these rows.
+        """Select the first rows, for any consumer of Arrow streams.
+
+        Only the shards that have them are read, and of stored members only these rows.
 
         Args:
             n: How many rows.

@@ -1,7 +1,7 @@
 """The polars plugin: queries read only what they need.
 
-The engine trusts a plugin, so the predicate, the columns and the number of rows are applied here exactly: first the
-filter, then the columns, then the rows.
+The engine trusts a plugin, so the number of rows, the predicate and the columns are applied here exactly, in this
+order: `head(100).filter(p)` comes with both a number and a predicate, `filter(p).head(100)` with the predicate alone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Source:
 
     def schema(self) -> pl.Schema:
         """Read the headers, when polars asks for them."""
-        return _frame(self.dataset._scan(limit=0, nested=True)).schema  # noqa: SLF001 - of the same package
+        return frame(self.dataset._scan(limit=0, nested=True)).schema  # noqa: SLF001 - of the same package
 
     def __call__(
         self,
@@ -51,21 +51,15 @@ class _Source:
             tested = [name for name in schema if name in set(predicate.meta.root_names())]
             others = [name for name in wanted if name not in tested]
             # Shards that are left out have no rows to be put together by.
-            if tested and others and not self.dataset._skips_errors:  # noqa: SLF001
-                frames = self._filter_first(predicate, tested, others, schema)
+            if n_rows is None and tested and others and not self.dataset._skips_errors:  # noqa: SLF001
+                frames = self._filter_first(predicate, tested, others)
             else:
-                frames = (frame.filter(predicate) for frame in self._read([*tested, *others]))
+                frames = (part.filter(predicate) for part in self._read([*tested, *others], limit=n_rows))
         empty = True
-        for frame in frames:
-            result = frame.select(wanted)
-            if n_rows is not None:
-                result = result.head(n_rows)
-                n_rows -= result.height
-            if result.height > 0 or empty:
+        for part in frames:
+            if part.height > 0:
                 empty = False
-                yield result
-            if n_rows == 0:
-                return
+                yield part.select(wanted)
         if empty:
             yield schema.to_frame().select(wanted)
 
@@ -84,7 +78,6 @@ class _Source:
         predicate: pl.Expr,
         tested: list[str],
         others: list[str],
-        schema: pl.Schema,
     ) -> Iterator[pl.DataFrame]:
         """Read what the predicate tests; then the other columns, of the shards that have rows which pass."""
         rows = [shard["num_rows"] for shard in self.dataset.shards]
@@ -107,12 +100,10 @@ class _Source:
             known = pl.concat([table.slice(start, counts[hit]) for start, hit in zip(starts, hits, strict=True)])
             mask = pl.concat([passes.slice(start, counts[hit]) for start, hit in zip(starts, hits, strict=True)])
             start = 0
-            for frame in self._read(others, shards=shards):
-                part = known.slice(start, frame.height).hstack(frame)
-                yield part.filter(mask.slice(start, frame.height)).select(
-                    name for name in schema if name in part.columns
-                )
-                start += frame.height
+            for other in self._read(others, shards=shards):
+                part = known.slice(start, other.height).hstack(other)
+                yield part.filter(mask.slice(start, other.height))
+                start += other.height
 
 
 def _windows(rows: list[int]) -> Iterator[list[int]]:
@@ -129,5 +120,7 @@ def _windows(rows: list[int]) -> Iterator[list[int]]:
         yield window
 
 
-def _frame(scan: NpzScan) -> pl.DataFrame:
-    return pl.DataFrame(scan)
+def frame(scan: NpzScan) -> pl.DataFrame:
+    """Make a data frame of all batches; of none, an empty one."""
+    frames = [pl.DataFrame(batch) for batch in scan]
+    return pl.concat(frames, rechunk=False) if frames else pl.DataFrame(scan)

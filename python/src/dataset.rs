@@ -74,8 +74,8 @@ pub(crate) struct NpzDataset {
 ///     row_index: The name of a column that counts the rows over all shards.
 ///     on_error: "raise", or "skip" to leave out shards that cannot be read; `NpzDataset.skipped` has them.
 ///     widen: True lets shards differ in the width of integers, or of floats; the column has the widest.
-///     progress: Called with the rows that have been read and those there are, after every batch, on the thread that
-///         asked for the batches.
+///     progress: Called with the rows that have been read and those there are, after every batch of `to_polars`,
+///         `to_pyarrow` and iteration, on the thread that asked for it.
 ///     verify: False skips the checksums. Those of rows out of the middle of a member are never compared.
 ///     mmap: As for `read_npz`.
 ///     bool8: As for `read_npz`.
@@ -353,7 +353,8 @@ impl NpzDataset {
     /// Raises:
     ///     ImportError: PyArrow is not installed.
     fn to_pyarrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        NpzScan::new(slf, Selection::default()).into_pyarrow(slf.py())
+        let scan = Bound::new(slf.py(), NpzScan::new(slf, Selection::default()))?;
+        NpzScan::to_pyarrow(&scan)
     }
 
     /// Select columns and shards, for the polars plugin.

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, RecordBatchReader as _, StructArray};
@@ -77,13 +76,10 @@ impl NpzScan {
             }
         }
         let scan = Self { dataset: self.dataset.clone_ref(py), selection };
-        let reader = scan.reader(py, requested)?;
+        let mut reader = scan.reader(py, requested)?;
+        // The stream may be released by a thread without the interpreter.
+        reader.progress = None;
         to_stream_pycapsule(py, Box::new(reader), None).map_err(|refusal| refused(py, refusal))
-    }
-
-    pub(crate) fn into_pyarrow(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        let reader = capsule::engine(py, "pyarrow")?.getattr("RecordBatchReader")?;
-        reader.call_method1("from_stream", (Bound::new(py, self)?,))
     }
 
     fn reader(&self, py: Python<'_>, requested: Option<SchemaRef>) -> PyResult<Reader> {
@@ -95,7 +91,6 @@ impl NpzScan {
             nested: self.selection.nested,
             requested,
             field: Arc::new(Field::new("", DataType::Null, false)),
-            thread: thread::current().id(),
             progress: dataset.progress(),
             rows: 0,
             total: 0,
@@ -147,9 +142,9 @@ impl NpzScan {
     ///
     /// Raises:
     ///     ImportError: PyArrow is not installed.
-    fn to_pyarrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let reader = capsule::engine(slf.py(), "pyarrow")?.getattr("RecordBatchReader")?;
-        reader.call_method1("from_stream", (slf,))
+    pub(crate) fn to_pyarrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        capsule::engine(slf.py(), "pyarrow")?;
+        PyModule::import(slf.py(), "npzarrow._pyarrow")?.getattr("reader")?.call1((slf,))
     }
 
     /// Make a `polars.DataFrame`, in which tensors keep their shape as nested arrays.
@@ -159,7 +154,8 @@ impl NpzScan {
     fn to_polars<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let selection = Selection { nested: true, ..self.selection.clone() };
         let scan = Self { dataset: self.dataset.clone_ref(py), selection };
-        capsule::engine(py, "polars")?.getattr("DataFrame")?.call1((Bound::new(py, scan)?,))
+        capsule::engine(py, "polars")?;
+        PyModule::import(py, "npzarrow._polars")?.getattr("frame")?.call1((Bound::new(py, scan)?,))
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<NpzBatches> {
@@ -234,8 +230,6 @@ struct Reader {
     nested: bool,
     requested: Option<SchemaRef>,
     field: FieldRef,
-    /// The thread that asked for the stream, on which signals may be looked at and callbacks called.
-    thread: ThreadId,
     progress: Option<Arc<Py<PyAny>>>,
     rows: u64,
     total: u64,
@@ -256,36 +250,6 @@ impl Reader {
         let callback = Arc::clone(self.progress.as_ref()?);
         Some(Report { callback, rows: self.rows, total: self.total })
     }
-
-    /// Waits for the next batch. On the thread that asked for the stream, the interpreter's lock is let go of
-    /// meanwhile and signals are looked at.
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
-        if thread::current().id() != self.thread {
-            return self.scan.next_batch().map_err(arrow_error);
-        }
-        loop {
-            let waited = Python::try_attach(|py: Python<'_>| {
-                let waited = py.detach(|| self.scan.wait(Some(POLL_INTERVAL))).map_err(arrow_error)?;
-                let called = match &waited {
-                    Waited::Batch(batch) => self.counted(batch).map_or(Ok(()), |report| report.call(py)),
-                    Waited::End => Ok(()),
-                    Waited::Timeout => py.check_signals(),
-                };
-                called.map_err(|error| give_up(py, &error)).map(|()| waited)
-            });
-            match waited {
-                Some(Ok(Waited::Batch(batch))) => return Ok(Some(batch)),
-                Some(Ok(Waited::End)) => return Ok(None),
-                Some(Ok(Waited::Timeout)) => {}
-                Some(Err(error)) => {
-                    self.scan.interrupt().request();
-                    return Err(error);
-                }
-                // The interpreter is going down.
-                None => return self.scan.next_batch().map_err(arrow_error),
-            }
-        }
-    }
 }
 
 /// A call of the callback.
@@ -299,17 +263,6 @@ impl Report {
     fn call(self, py: Python<'_>) -> PyResult<()> {
         self.callback.call1(py, (self.rows, self.total)).map(drop)
     }
-}
-
-/// Only a text goes through Arrow's stream; an interrupt is raised once more, for the consumer to find it.
-fn give_up(py: Python<'_>, error: &PyErr) -> ArrowError {
-    if error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py)
-        && let Ok(thread) = PyModule::import(py, "_thread")
-    {
-        // Without a handler there is nothing to raise.
-        let _unhandled = thread.call_method0("interrupt_main");
-    }
-    ArrowError::ComputeError(error.to_string())
 }
 
 fn arrow_error(error: npzarrow::Error) -> ArrowError {
@@ -331,7 +284,9 @@ impl Iterator for Reader {
     type Item = Result<ArrayRef, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.next_batch().transpose()?;
+        // The consumer may have let go of the interpreter's lock or not, and there is no way to ask: nothing is done
+        // here that needs it, nor are signals looked at.
+        let batch = self.scan.next_batch().map_err(arrow_error).transpose()?;
         Some(batch.map(|batch| Arc::new(StructArray::from(self.shape(&batch))) as ArrayRef))
     }
 }

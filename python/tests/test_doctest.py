@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 README = Path(__file__).parents[2] / "README.md"
-FUNCTIONS = ["load_npy", "load_npz", "read_npy", "read_npz"]
-CLASSES = ["NpyArray", "NpzBatch", "NpzFile", "Schema"]
+FUNCTIONS = ["collate_npz", "load_npy", "load_npz", "read_npy", "read_npz", "scan_npz"]
+CLASSES = ["NpyArray", "NpzBatch", "NpzDataset", "NpzFile", "NpzScan", "NpzTask", "Schema"]
 
 
 def documented() -> Iterator[tuple[str, Any]]:

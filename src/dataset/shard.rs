@@ -116,7 +116,11 @@ impl Opened {
             Source::File(file) => file.modified().and_then(nanoseconds),
             _ => None,
         };
-        Ok(Self { source: map(source, path, options)?, modified })
+        #[cfg(feature = "mmap")]
+        let source = if options.mmap { Source::map(path)? } else { source };
+        #[cfg(not(feature = "mmap"))]
+        let _ = options.mmap;
+        Ok(Self { source, modified })
     }
 
     /// Opens a shard whose headers are known. That it is still the same is seen by its size and the time of
@@ -133,16 +137,6 @@ impl Opened {
             .map_err(|error| error.in_path(&info.path))?;
         Ok(opened.source)
     }
-}
-
-#[cfg(feature = "mmap")]
-fn map(opened: Source, path: &Path, options: &DatasetOptions) -> Result<Source> {
-    if options.mmap { Source::map(path) } else { Ok(opened) }
-}
-
-#[cfg(not(feature = "mmap"))]
-fn map(opened: Source, _path: &Path, _options: &DatasetOptions) -> Result<Source> {
-    Ok(opened)
 }
 
 /// An error if a number of a shard is not what it was.
