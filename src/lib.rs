@@ -42,8 +42,9 @@ pub mod limits;
 pub mod npy;
 pub mod npz;
 mod parallel;
-
+pub mod sink;
 pub mod source;
+mod spool;
 pub mod zip;
 
 pub use aligned::AlignedBuf;

@@ -187,6 +187,25 @@ pub enum ErrorKind {
         len: u64,
     },
 
+    /// A name that no member can have.
+    #[error("name {name:?} {problem}")]
+    Name {
+        /// The name, or its beginning.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// An option has a value that it does not take.
+    #[error("{option} is {value}, expected {expected}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+
     // arrow --------------------------------------------------------------------------------------------
     /// The members of one archive do not have the same number of rows.
     #[error(
