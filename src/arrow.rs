@@ -42,6 +42,7 @@
 mod binary;
 mod boolean;
 mod elements;
+pub mod export;
 mod layout;
 mod memory;
 mod number;

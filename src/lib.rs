@@ -45,6 +45,7 @@ mod parallel;
 pub mod sink;
 pub mod source;
 mod spool;
+pub mod write;
 pub mod zip;
 
 pub use aligned::AlignedBuf;

@@ -63,7 +63,9 @@ impl PendingFile {
                 _ => path.to_owned(),
             };
             let file = match fs::metadata(&target) {
-                Ok(metadata) if metadata.is_dir() => return Err(io::Error::from(io::ErrorKind::IsADirectory)),
+                Ok(metadata) if metadata.is_dir() => {
+                    return Err(io::Error::from(io::ErrorKind::IsADirectory));
+                }
                 Ok(metadata) if !metadata.is_file() => {
                     Storage::Direct(File::options().write(true).open(&target)?)
                 }
@@ -264,7 +266,10 @@ mod tests {
             for content in [&b"first"[..], b"second"] {
                 let file = pending(content);
                 file.commit(true).unwrap();
-                assert_eq!((fs::read(&path).unwrap().as_slice(), names(&folder)), (content, vec!["x".to_owned()]));
+                assert_eq!(
+                    (fs::read(&path).unwrap().as_slice(), names(&folder)),
+                    (content, vec!["x".to_owned()])
+                );
             }
         }
     }

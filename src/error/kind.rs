@@ -5,6 +5,7 @@ use std::io;
 
 use arrow_schema::{ArrowError, DataType};
 
+use super::export::ExportProblem;
 use super::zip::{self, ZipProblem};
 
 /// What is wrong with the key of an NPY header.
@@ -239,6 +240,14 @@ pub enum ErrorKind {
         index: u64,
         /// Why it cannot be converted.
         reason: &'static str,
+    },
+    /// A column has no counterpart in NumPy.
+    #[error("column {column:?}: {problem}")]
+    Export {
+        /// The column.
+        column: String,
+        /// What it has that NumPy has not.
+        problem: ExportProblem,
     },
     /// Arrow refused what was built.
     #[error("{0}")]

@@ -71,7 +71,9 @@ mod tests {
     use super::*;
 
     fn noise(len: u32) -> Vec<u8> {
-        (0..len).map(|i| (i.wrapping_mul(2_654_435_761) ^ (i.wrapping_mul(40_503) << 9)).to_le_bytes()[3]).collect()
+        (0..len)
+            .map(|i| (i.wrapping_mul(2_654_435_761) ^ (i.wrapping_mul(40_503) << 9)).to_le_bytes()[3])
+            .collect()
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub struct Alignment {
 pub struct DirectoryBuilder {
     directory: Vec<u8>,
     names: HashSet<String>,
+    /// Those of the names that have no member yet.
+    claimed: HashSet<String>,
     count: u64,
 }
 
@@ -84,7 +86,11 @@ impl DirectoryBuilder {
         offset: u64,
         alignment: Option<Alignment>,
     ) -> Result<Vec<u8>> {
-        let name_len = self.check_name(entry.name)?;
+        if !self.claimed.remove(entry.name) {
+            self.claim(entry.name)?;
+            self.claimed.remove(entry.name);
+        }
+        let name_len = short(to_u64(entry.name.len()));
         let flags = if entry.name.is_ascii() { 0 } else { UTF8_FLAG };
         let long_sizes = is_long(entry.compressed_size) || is_long(entry.uncompressed_size);
         let sizes = [entry.uncompressed_size, entry.compressed_size];
@@ -124,7 +130,6 @@ impl DirectoryBuilder {
         directory.extend(extra);
 
         self.count = self.count.saturating_add(1);
-        self.names.insert(entry.name.to_owned());
         Ok(header)
     }
 
@@ -157,8 +162,9 @@ impl DirectoryBuilder {
         bytes
     }
 
-    /// Refuses names that readers would refuse, cut, or take for one another; returns the length.
-    pub fn check_name(&self, name: &str) -> Result<u16> {
+    /// Keeps a name for a member that will be added. Refuses names that readers would refuse, cut, or take for one
+    /// another.
+    pub fn claim(&mut self, name: &str) -> Result<()> {
         let refused = |problem| Error::new(ErrorKind::Name { name: shortened(name), problem });
         let array = name.strip_suffix(".npy").unwrap_or(name);
         if array.is_empty() {
@@ -172,9 +178,16 @@ impl DirectoryBuilder {
         }
         // Readers take names with and without their suffix.
         if self.names.contains(array) || self.names.contains(&format!("{name}.npy")) {
-            return Err(refused("differs from another one by a suffix .npy only, which readers do not tell apart"));
+            return Err(refused(
+                "differs from another one by a suffix .npy only, which readers do not tell apart",
+            ));
         }
-        u16::try_from(name.len()).map_err(|_| refused("is longer than the 65535 bytes that ZIP has for it"))
+        if u16::try_from(name.len()).is_err() {
+            return Err(refused("is longer than the 65535 bytes that ZIP has for it"));
+        }
+        self.names.insert(name.to_owned());
+        self.claimed.insert(name.to_owned());
+        Ok(())
     }
 }
 
@@ -283,7 +296,8 @@ mod tests {
     #[test]
     fn sizes_and_offsets_around_the_sentinels() {
         let four = 1_u64 << 32;
-        for sizes in [[0, 1], [four - 2, 5], [four - 1, 5], [four, 5], [5, four - 100], [3 * four, 7 * four]] {
+        for sizes in [[0, 1], [four - 2, 5], [four - 1, 5], [four, 5], [5, four - 100], [3 * four, 7 * four]]
+        {
             for alignment in [None, Some(Alignment { multiple: 64, lead: 128 })] {
                 write(&[("a.npy", sizes[0]), ("größe.npy", sizes[1]), ("last", 3)], alignment);
             }

@@ -20,3 +20,5 @@ mod second_opinion;
 mod sharing;
 #[cfg(test)]
 mod truncation;
+#[cfg(test)]
+mod writing;
