@@ -6,6 +6,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -137,7 +139,7 @@ impl Storage {
         builder.prefix(".npzarrow-").suffix(".tmp");
         // As any new file: what the umask leaves.
         #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        builder.permissions(PermissionsExt::from_mode(0o666));
         Ok(Self::Named(builder.tempfile_in(folder)?))
     }
 }
@@ -301,14 +303,14 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn links_modes_and_devices() {
-        use std::os::unix::fs::PermissionsExt as _;
+        use std::os::unix::fs::symlink;
 
         let folder = TempDir::new().unwrap();
         let (path, link, plain) =
             (folder.path().join("x"), folder.path().join("link"), folder.path().join("plain"));
         fs::write(&path, b"old").unwrap();
         fs::write(&plain, b"").unwrap();
-        std::os::unix::fs::symlink(&path, &link).unwrap();
+        symlink(&path, &link).unwrap();
         let mut file = PendingFile::create(&link).unwrap();
         file.write_all(b"new").unwrap();
         file.commit(false).unwrap();

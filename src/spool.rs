@@ -50,16 +50,12 @@ impl Spool {
             self.file = Some(create().map_err(|error: io::Error| Error::from(error).in_path(&self.folder))?);
             self.memory = Vec::new();
         }
-        match &mut self.file {
-            Some(file) => {
-                file.write_all(bytes).map_err(|error| Error::from(error).in_path(&self.folder))?;
-            }
-            None => {
-                let failed = |_| Error::new(ErrorKind::Allocation { len: to_u64(bytes.len()) });
-                self.memory.try_reserve(bytes.len()).map_err(failed)?;
-                self.memory.extend_from_slice(bytes);
-            }
+        if let Some(file) = &mut self.file {
+            return file.write_all(bytes).map_err(|error| Error::from(error).in_path(&self.folder));
         }
+        let failed = |_| Error::new(ErrorKind::Allocation { len: to_u64(bytes.len()) });
+        self.memory.try_reserve(bytes.len()).map_err(failed)?;
+        self.memory.extend_from_slice(bytes);
         Ok(())
     }
 

@@ -19,10 +19,13 @@ mod ndarray;
 mod npy;
 mod npz;
 mod options;
+mod output;
 mod owner;
+mod raw;
 mod schema;
 mod stream;
 mod views;
+mod write;
 
 use pyo3::prelude::*;
 
@@ -39,6 +42,8 @@ mod _core {
     use super::schema::Schema;
     #[pymodule_export]
     use super::views::{NpzItems, NpzIterator, NpzValues};
+    #[pymodule_export]
+    use super::write::{align, write_npy, write_npz};
 
     use pyo3::prelude::*;
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 README = Path(__file__).parents[2] / "README.md"
-FUNCTIONS = ["load_npy", "load_npz", "read_npy", "read_npz"]
+FUNCTIONS = ["align", "load_npy", "load_npz", "read_npy", "read_npz", "write_npy", "write_npz"]
 CLASSES = ["NpyArray", "NpzBatch", "NpzFile", "Schema"]
 
 
@@ -27,7 +27,7 @@ def documented() -> Iterator[tuple[str, Any]]:
     yield "npzarrow", nz
     for name in nz.__all__:
         value = getattr(nz, name)
-        if isinstance(value, str) or name == "Source":
+        if isinstance(value, str) or name in {"Destination", "Source"}:
             continue
         yield name, value
         if name in CLASSES:

@@ -8,13 +8,13 @@
 //! | Timestamp, Duration, Date64 | `M8`, `m8` of that unit (UTC where there is a time zone) | no |
 //! | Date32; Interval(YearMonth) | `M8[D]`; `m8[M]` | yes |
 //! | any of these, or Int64, with a [`DTYPE_KEY`](super::DTYPE_KEY) | that dtype | where it is scaled |
-//! | Utf8, LargeUtf8, Utf8View | `U` of the longest value | yes |
-//! | Binary, LargeBinary, BinaryView | `S` of the longest value | yes |
+//! | Utf8, `LargeUtf8`, Utf8View | `U` of the longest value | yes |
+//! | Binary, `LargeBinary`, BinaryView | `S` of the longest value | yes |
 //! | FixedSizeBinary | `V` | no |
 //! | Struct | structured, without padding; [`TITLE_KEY`](super::TITLE_KEY) gives titles | yes |
 //! | Dictionary | as its values | yes |
 //! | `arrow.fixed_shape_tensor`, FixedSizeList, nested or flat | axes behind the rows | as the values |
-//! | List, LargeList | an axis, if all lists of the column have one length | as the values |
+//! | List, `LargeList` | an axis, if all lists of the column have one length | as the values |
 //!
 //! All else is an error that names the column: ragged lists, Decimal, Time, Null, Map, Union and the rest.
 //!
@@ -74,14 +74,12 @@ pub(crate) fn export_column(
         column.push(&array?)?;
     }
     let (array, mask) = column.finish()?;
-    match mask {
-        None => Ok(array),
-        Some(_) => {
-            let (option, value) = ("nulls", "mask".to_owned());
-            let expected = "raise or nan, since a single array has no place for a mask";
-            Err(Error::new(ErrorKind::Option { option, value, expected }))
-        }
+    if mask.is_some() {
+        let (option, value) = ("nulls", "mask".to_owned());
+        let expected = "raise or nan, since a single array has no place for a mask";
+        return Err(Error::new(ErrorKind::Option { option, value, expected }));
     }
+    Ok(array)
 }
 
 /// Turns batches into arrays, column by column.

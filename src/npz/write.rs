@@ -84,6 +84,12 @@ impl<W: Write> NpzWriter<W> {
         })
     }
 
+    /// Sets where columns of streams wait until they are complete.
+    #[must_use]
+    pub fn with_temporary_folder(self, folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), ..self }
+    }
+
     /// Writes one array bit for bit: its header as NumPy would write it, and its payload as it is. The name is
     /// without `.npy`.
     ///
@@ -103,7 +109,7 @@ impl<W: Write> NpzWriter<W> {
     ) -> Result<()> {
         let members =
             arrays.into_iter().map(|(name, header, payload)| Member::of_array(name, header, payload));
-        let result = members.collect::<Result<Vec<_>>>().and_then(|members| self.write(members));
+        let result = members.collect::<Result<Vec<_>>>().and_then(|members| self.write(&members));
         result.map_err(|error| self.name_in(error))
     }
 
@@ -115,7 +121,7 @@ impl<W: Write> NpzWriter<W> {
     /// [`ErrorKind::Export`](crate::ErrorKind::Export), which names the column.
     pub fn add_batch(&mut self, batch: &RecordBatch) -> Result<()> {
         let result =
-            columns::of_batch(batch, &self.options, &self.folder).and_then(|members| self.write(members));
+            columns::of_batch(batch, &self.options, &self.folder).and_then(|members| self.write(&members));
         result.map_err(|error| self.name_in(error))
     }
 
@@ -127,7 +133,7 @@ impl<W: Write> NpzWriter<W> {
     /// As [`add_batch`](Self::add_batch), and what the stream gives.
     pub fn add_batches(&mut self, reader: impl RecordBatchReader) -> Result<()> {
         let result =
-            columns::of_stream(reader, &self.options, &self.folder).and_then(|members| self.write(members));
+            columns::of_stream(reader, &self.options, &self.folder).and_then(|members| self.write(&members));
         result.map_err(|error| self.name_in(error))
     }
 
@@ -139,14 +145,14 @@ impl<W: Write> NpzWriter<W> {
         finished.map_err(|error| in_path(error, path.as_deref()))
     }
 
-    fn write(&mut self, members: Vec<Member<'_>>) -> Result<()> {
+    fn write(&mut self, members: &[Member<'_>]) -> Result<()> {
         // Names first: nothing is compressed in vain.
-        for member in &members {
+        for member in members {
             self.directory.claim(&member.name)?;
         }
         match self.options.compression {
             Compression::Stored => members.iter().try_for_each(|member| self.write_stored(member)),
-            Compression::Deflated { level } => deflate::each(self, &members, level),
+            Compression::Deflated { level } => deflate::each(self, members, level),
         }
     }
 

@@ -84,7 +84,7 @@ impl Column {
         let Self { name, axes, node, rows, mask, context } = self;
         let mut push = || {
             let (values, nulls) = peel(axes, array, None, *rows)?;
-            node.push(&values, nulls, context, Some(mask))
+            node.push(&values, nulls.as_ref(), context, Some(mask))
         };
         push().map_err(|failure| match failure {
             Failure::Problem(problem) => in_column(name, problem),
@@ -136,16 +136,16 @@ impl Node {
     fn push(
         &mut self,
         array: &ArrayRef,
-        above: Option<NullBuffer>,
+        above: Option<&NullBuffer>,
         context: &Context,
         mask: Option<&mut Mask>,
     ) -> Result<(), Failure> {
-        let nulls = some_null(NullBuffer::union(above.as_ref(), array.logical_nulls().as_ref()));
+        let nulls = some_null(NullBuffer::union(above, array.logical_nulls().as_ref()));
         match self {
             Self::Record { fields, count } => {
                 let is_told = |nulls| match mask {
                     Some(_) => context.nulls == Nulls::Mask,
-                    None => covers(above.as_ref(), nulls),
+                    None => covers(above, nulls),
                 };
                 if let Some(nulls) = nulls.as_ref().filter(|nulls| !is_told(nulls)) {
                     return Err(Failure::Problem(problem(&Self::dtype_of(fields)?, nulls)));
@@ -153,7 +153,7 @@ impl Node {
                 for ((member, node), column) in fields.iter_mut().zip(array.as_struct().columns()) {
                     let push = |node: &mut Self, axes: &mut Vec<Axis>| {
                         let (values, nulls) = peel(axes, column, nulls.clone(), *count)?;
-                        node.push(&values, nulls, context, None)
+                        node.push(&values, nulls.as_ref(), context, None)
                     };
                     push(node, &mut member.axes).map_err(|failure| match failure {
                         Failure::Problem(problem) => Failure::Problem(problem.within(&member.name)),
@@ -170,7 +170,7 @@ impl Node {
                 let values = Values {
                     array,
                     nulls,
-                    covered: above.as_ref(),
+                    covered: above,
                     policy: context.nulls,
                     has_mask: mask.is_some(),
                     first: *count,

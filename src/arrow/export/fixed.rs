@@ -47,7 +47,6 @@ pub(super) fn truth(bytes: Buffer) -> Result<Buffer> {
 /// What nulls of a dtype are filled with; `None` if they are not allowed.
 pub(super) fn fill_value(dtype: &Dtype, nulls: Nulls) -> Option<Vec<u8>> {
     match (nulls, dtype) {
-        (Nulls::Raise, _) => None,
         (Nulls::Mask, _) => Some(vec![0; to_usize(dtype.item_size())]),
         (Nulls::Nan, Dtype::Scalar(scalar, _)) => match scalar {
             Scalar::Float16 => Some(f16::NAN.to_ne_bytes().to_vec()),
@@ -57,7 +56,7 @@ pub(super) fn fill_value(dtype: &Dtype, nulls: Nulls) -> Option<Vec<u8>> {
             Scalar::Complex128 => Some(f64::NAN.to_ne_bytes().repeat(2)),
             _ => None,
         },
-        (Nulls::Nan, _) => None,
+        (Nulls::Nan | Nulls::Raise, _) => None,
     }
 }
 

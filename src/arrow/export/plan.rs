@@ -6,8 +6,9 @@ use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit as ArrowUnit};
 use super::super::schema::{DTYPE_KEY, TITLE_KEY};
 use super::super::tensor::{FIXED_SHAPE_TENSOR, tensor_axes};
 use super::time::Steps;
+use crate::convert::to_u64;
 use crate::error::{ExportProblem, Result};
-use crate::npy::{ByteOrder, Dtype, Scalar};
+use crate::npy::{ByteOrder, Dtype, Scalar, TimeUnit, Unit};
 
 /// One axis behind the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +87,7 @@ pub(super) fn plan(field: &Field) -> Result<(Vec<Axis>, Element), ExportProblem>
                 break;
             }
             DataType::FixedSizeList(item, len) => {
-                axes.push(tensor(field).unwrap_or(Axis::Fixed(u64::from(len.unsigned_abs()))));
+                axes.push(tensor(field).unwrap_or_else(|| Axis::Fixed(u64::from(len.unsigned_abs()))));
                 field = item;
             }
             DataType::List(item) | DataType::LargeList(item) => {
@@ -108,7 +109,7 @@ fn tensor(field: &Field) -> Option<Axis> {
     let (shape, permutation) = tensor_axes(field)?;
     let is_ordered = permutation.iter().enumerate().all(|(index, &axis)| index == axis);
     let permutation = if is_ordered { Vec::new() } else { permutation };
-    Some(Axis::Tensor { shape: shape.into_iter().map(crate::convert::to_u64).collect(), permutation })
+    Some(Axis::Tensor { shape: shape.into_iter().map(to_u64).collect(), permutation })
 }
 
 fn element(field: &Field, original: Option<&Dtype>) -> Result<Element, ExportProblem> {
@@ -179,22 +180,20 @@ fn no_dtype(data_type: &DataType) -> ExportProblem {
         | DataType::Decimal256(..) => "; cast it to a float or to text",
         DataType::Time32(_) | DataType::Time64(_) => "; cast it to a duration or to an integer",
         DataType::Interval(IntervalUnit::DayTime | IntervalUnit::MonthDayNano) => "; cast it to a duration",
-        DataType::Null => "; cast it to the type of its values",
         DataType::ListView(_) | DataType::LargeListView(_) => "; cast it to a list",
-        DataType::RunEndEncoded(..) => "; cast it to the type of its values",
+        DataType::Null | DataType::RunEndEncoded(..) => "; cast it to the type of its values",
         _ => "",
     };
     ExportProblem::NoDtype { data_type: Box::new(data_type.clone()), hint }
 }
 
 /// The unit of a Timestamp or Duration in NumPy's terms.
-pub(super) fn unit(unit: ArrowUnit) -> crate::npy::Unit {
-    use crate::npy::TimeUnit;
+pub(super) fn unit(unit: ArrowUnit) -> Unit {
     let unit = match unit {
         ArrowUnit::Second => TimeUnit::Second,
         ArrowUnit::Millisecond => TimeUnit::Millisecond,
         ArrowUnit::Microsecond => TimeUnit::Microsecond,
         ArrowUnit::Nanosecond => TimeUnit::Nanosecond,
     };
-    crate::npy::Unit { multiple: 1, unit }
+    Unit { multiple: 1, unit }
 }

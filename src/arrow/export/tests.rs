@@ -19,25 +19,23 @@ use super::super::schema::DTYPE_KEY;
 use super::*;
 use crate::convert::to_usize;
 
+/// `descr`, shape and bytes.
+type Found = (String, Vec<u64>, Vec<u8>);
+
 /// Exports batches of one column; returns `descr`, shape and bytes of each array.
-fn export(
-    field: &Field,
-    arrays: &[ArrayRef],
-    nulls: Nulls,
-    storage: Storage,
-) -> Result<Vec<(String, Vec<u64>, Vec<u8>)>> {
+fn export(field: &Field, arrays: &[ArrayRef], nulls: Nulls, storage: Storage) -> Result<Vec<Found>> {
     let schema = Arc::new(Schema::new(vec![field.clone()]));
     let folder = tempfile::TempDir::new().unwrap();
     let mut exporter = Exporter::try_new(&schema, nulls, storage, folder.path())?;
     for array in arrays {
         exporter.push(&RecordBatch::try_new(Arc::clone(&schema), vec![Arc::clone(array)]).unwrap())?;
     }
-    let exported = exporter.finish()?.into_iter().map(|array| {
+    let arrays = exporter.finish()?.into_iter().map(|array| {
         assert_eq!(array.payload.len(), array.header.payload_len());
         let bytes = array.payload.get(0, to_usize(array.payload.len())).unwrap().into_owned();
         (array.header.dtype().quoted(), array.header.shape().to_vec(), bytes)
     });
-    Ok(exported.collect())
+    Ok(arrays.collect())
 }
 
 fn field(array: &ArrayRef, key: Option<&str>) -> Field {
@@ -74,7 +72,9 @@ fn rows() -> Vec<Row> {
     void.append_value(b"abc").unwrap();
     void.append_value(b"d\0\0").unwrap();
     let mut dictionary = StringDictionaryBuilder::<Int8Type>::new();
-    ["b", "aa", "b"].iter().for_each(|value| dictionary.append_value(value));
+    for value in ["b", "aa", "b"] {
+        dictionary.append_value(value);
+    }
     let with_zone = TimestampSecondArray::from(vec![Some(7), None]).with_timezone("Europe/Paris");
     vec![
         (Arc::new(Int8Array::from(vec![1, -1])), None, "|i1", vec![1, 255]),
@@ -184,7 +184,7 @@ fn axes() {
     let in_order: Vec<u8> = (0..12).collect();
     let permuted = vec![0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11];
     for ((field, array), shape, bytes) in [
-        (plain(nested.clone()), vec![2, 2, 3], in_order.clone()),
+        (plain(Arc::clone(&nested)), vec![2, 2, 3], in_order.clone()),
         (plain(nested.slice(1, 1)), vec![1, 2, 3], in_order[6..].to_vec()),
         (tensor(r#"{"shape":[2,3]}"#), vec![2, 2, 3], in_order.clone()),
         (tensor(r#"{"shape":[2,3],"permutation":[0,1]}"#), vec![2, 2, 3], in_order.clone()),
@@ -209,7 +209,7 @@ fn axes() {
         r#"column "x": list 2 has 3 elements, those before it 4: ragged lists have no NumPy dtype"#
     );
     let bool8 = Arc::new(Int8Array::from(vec![0, 1, -3])) as ArrayRef;
-    let field = with_extension(plain(bool8.clone()).0, "arrow.bool8", "");
+    let field = with_extension(plain(Arc::clone(&bool8)).0, "arrow.bool8", "");
     let exported = export(&field, &[bool8], Nulls::Raise, Storage::OneBatch).unwrap();
     assert_eq!(exported, [("\"|b1\"".to_owned(), vec![3], vec![0, 1, 1])]);
 }
@@ -250,7 +250,8 @@ fn records() {
         assert_eq!(export(&field(&array, None), &parts, Nulls::Raise, Storage::Stream).unwrap(), expected);
     }
     let pairs = fixed(array, 2, None);
-    let exported = export(&field(&pairs, None), &[pairs.clone()], Nulls::Raise, Storage::OneBatch).unwrap();
+    let exported =
+        export(&field(&pairs, None), std::slice::from_ref(&pairs), Nulls::Raise, Storage::OneBatch).unwrap();
     assert_eq!((exported[0].1.clone(), &exported[0].2), (vec![1, 2], &bytes));
 }
 
@@ -267,8 +268,9 @@ fn nulls() {
     let records = Arc::new(StructArray::new(fields, columns, Some(rows))) as ArrayRef;
 
     let one = 1_f32.to_ne_bytes();
-    let found =
-        |array: &ArrayRef, nulls| export(&field(array, None), &[array.clone()], nulls, Storage::OneBatch);
+    let found = |array: &ArrayRef, nulls| {
+        export(&field(array, None), std::slice::from_ref(array), nulls, Storage::OneBatch)
+    };
     assert_eq!(found(&floats, Nulls::Nan).unwrap()[0].2, [one, nan].concat());
     assert_eq!(found(&cells, Nulls::Nan).unwrap()[0].2, [one, nan, nan, nan].concat());
     for (array, bytes, mask_shape, mask) in [
@@ -279,7 +281,7 @@ fn nulls() {
     ] {
         for storage in [Storage::OneBatch, Storage::Stream] {
             let parts: Vec<_> = match storage {
-                Storage::OneBatch => vec![array.clone()],
+                Storage::OneBatch => vec![Arc::clone(array)],
                 Storage::Stream => vec![array.slice(0, 1), array.slice(1, 1), array.slice(0, 0)],
             };
             let exported = export(&field(array, None), &parts, Nulls::Mask, storage).unwrap();
@@ -366,7 +368,8 @@ fn what_has_no_dtype() {
         (Arc::new(dictionary), None, r#"has 1 nulls, which dtype "<U1" cannot hold"#),
     ] {
         for storage in [Storage::OneBatch, Storage::Stream] {
-            let error = export(&field(&array, key), &[array.clone()], Nulls::Raise, storage).unwrap_err();
+            let error =
+                export(&field(&array, key), std::slice::from_ref(&array), Nulls::Raise, storage).unwrap_err();
             if LITTLE {
                 assert_eq!(error.to_string(), format!(r#"column "x": {text}"#));
             }
@@ -377,7 +380,7 @@ fn what_has_no_dtype() {
         (Arc::new(Field::new("a", DataType::UInt8, true)), Arc::new(UInt8Array::from(vec![1]))),
     ]);
     let array = Arc::new(twice) as ArrayRef;
-    let text = export(&field(&array, None), &[array.clone()], Nulls::Raise, Storage::OneBatch)
+    let text = export(&field(&array, None), std::slice::from_ref(&array), Nulls::Raise, Storage::OneBatch)
         .unwrap_err()
         .to_string();
     assert_eq!(text, r#"x: dtype "a" names a field twice"#);

@@ -125,8 +125,8 @@ impl Scale {
             Self::Same => Some(value),
             Self::Times(factor) | Self::Days(factor) => exact(factor),
             Self::Months(factor) => {
-                // 30.436875 days a month on average: the month is this one or the one before or behind.
-                let guess = value.checked_mul(10_000)?.checked_div(304_369)?;
+                // 30.436875 days a month on average (146097 in 400 years): the month is this one or the one before or behind.
+                let guess = value.checked_mul(4_800)?.checked_div(146_097)?;
                 let month = (guess.checked_sub(2)?..=guess.checked_add(2)?)
                     .find(|&month| first_day(month).map(i64::from) == Some(value))?;
                 (month.checked_rem(factor)? == 0).then(|| month.checked_div(factor))?
@@ -151,6 +151,10 @@ mod tests {
             firsts += i64::from(year.is_some());
         }
         assert_eq!(firsts, 6667);
+        for month in [-70_000_000, -123_456_789 / 2, 70_000_001] {
+            let day = i64::from(first_day(month).unwrap());
+            assert_eq!(Scale::Months(1).inverse(day), Some(month));
+        }
         assert_eq!(Scale::Months(1).inverse(i64::MAX), None);
     }
 }

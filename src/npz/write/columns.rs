@@ -35,6 +35,6 @@ pub(super) fn of_stream(
 }
 
 fn members(exporter: Exporter) -> Result<Vec<Member<'static>>> {
-    let exported = exporter.finish()?;
-    Ok(exported.into_iter().map(|array| Member::new(&array.name, &array.header, array.payload)).collect())
+    let arrays = exporter.finish()?;
+    Ok(arrays.into_iter().map(|array| Member::new(&array.name, &array.header, array.payload)).collect())
 }
