@@ -131,9 +131,18 @@ impl Write for PendingFile {
 
 impl Storage {
     fn create(folder: &Path) -> io::Result<Self> {
+        // The error of the system, if there is no such folder.
+        fs::metadata(folder)?;
         #[cfg(target_os = "linux")]
-        if let Ok(file) = unnamed::create(folder) {
-            return Ok(Self::Unnamed(file));
+        match unnamed::create(folder) {
+            Ok(file) => return Ok(Self::Unnamed(file)),
+            // Not every file system has such files, nor every kernel.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::Unsupported | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput
+                ) => {}
+            Err(error) => return Err(error),
         }
         let mut builder = tempfile::Builder::new();
         builder.prefix(".npzarrow-").suffix(".tmp");

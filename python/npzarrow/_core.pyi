@@ -308,7 +308,7 @@ def write_npz(
     Args:
         dest: A path, or a binary file, which is written to from where it is and needs no seeking.
         data: A mapping of names to arrays, or Arrow data.
-        compression: None stores, "deflate" compresses on all threads; what does not become smaller is stored.
+        compression: None stores, "deflate" compresses on all threads; what hardly becomes smaller is stored.
         level: From 1 (fast) to 9 (small); None is 6.
         align: Payloads of stored members begin at multiples of this many bytes, a power of two up to 32768.
         nulls: What becomes of nulls of Arrow that are no NaT: "raise"; "nan" for floats; "mask" writes zeros, and an
@@ -330,7 +330,7 @@ def write_npz(
         >>> nz.write_npz(file, {"id": np.arange(2), "image": np.zeros((2, 4, 3), "f4")})
         >>> with nz.load_npz(file.getvalue()) as arrays:
         ...     [(info["name"], info["offset"], info["aligned"]) for info in arrays.info()]
-        [('id', 192, True), ('image', 448, True)]
+        [('id', 192, True), ('image', 384, True)]
     """
 
 def align(source: Source, dest: Destination, *, align: int = 64) -> None:

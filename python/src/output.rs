@@ -1,7 +1,7 @@
 //! What Python users pass as a destination: paths, and binary files.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use npzarrow::Error;
 use npzarrow::sink::PendingFile;

@@ -49,8 +49,8 @@ impl RawArray {
         let kwargs = pyo3::types::PyDict::new(py);
         kwargs.set_item(intern!(py, "order"), order)?;
         // The memory in one axis, whose bytes every dtype lets see.
-        let flat = array.call_method(intern!(py, "reshape"), (-1,), Some(&kwargs))?;
-        let bytes = flat.call_method1(intern!(py, "view"), (numpy.getattr(intern!(py, "uint8"))?,))?;
+        let in_one_axis = array.call_method(intern!(py, "reshape"), (-1,), Some(&kwargs))?;
+        let bytes = in_one_axis.call_method1(intern!(py, "view"), (numpy.getattr(intern!(py, "uint8"))?,))?;
         Ok(Self { header, owner: Some(BufferOwner::export(&bytes)?.unbind()) })
     }
 

@@ -1,7 +1,7 @@
 //! Writing archives from front to back: aligned members that a map can share, or deflated ones.
 //!
 //! A member is stored with its payload at a multiple of 64 in the file, or deflated: block by block on all threads.
-//! One that deflating does not make smaller is stored. The output needs no seeking, since the header of each member
+//! One that deflating does not make smaller by a 64th is stored. The output needs no seeking, since the header of each member
 //! is written when its sizes are known.
 
 mod columns;

@@ -18,6 +18,8 @@ const BLOCK_LEN: usize = 1 << 20;
 const BLOCKS_PER_THREAD: usize = 4;
 /// A member that is longer after compression waits for its header in a file.
 const MEMORY_LIMIT: usize = 64 << 20;
+/// Members that do not become smaller by a 64th are stored, so that they can be mapped.
+const WORTH_SHIFT: u32 = 6;
 /// Compressing a byte takes as long as reading this many from a cached file.
 const DEFLATE_COST: u64 = 32;
 
@@ -99,14 +101,15 @@ fn compress(member: &Member<'_>, block: &Block, level: u32) -> Result<(Vec<u8>, 
     Ok((deflated, hasher.finalize(), to_u64(header.len()).saturating_add(to_u64(bytes.len()))))
 }
 
-/// Writes a compressed member, or the original if that is no longer.
+/// Writes a compressed member, or the original if that is hardly longer.
 fn write<W: Write>(
     writer: &mut NpzWriter<W>,
     member: &Member<'_>,
     compressed: Spool,
     crc32: u32,
 ) -> Result<()> {
-    if compressed.len() >= member.len() {
+    let saved = member.len().saturating_sub(compressed.len());
+    if saved < member.len() >> WORTH_SHIFT {
         return writer.write_stored(member);
     }
     let entry = NewEntry {
