@@ -84,7 +84,7 @@ pub(crate) fn write_options(
         (None, Some(_)) => return Err(PyValueError::new_err("level needs compression=\"deflate\"")),
         (Some(word), level) => {
             choose("compression", word, [("deflate", ())])?;
-            level.map_or(Compression::DEFLATED, |level| Compression::Deflated { level })
+            Compression::Deflated { level }
         }
     };
     Ok(WriteOptions::default()

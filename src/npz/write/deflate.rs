@@ -20,6 +20,11 @@ const BLOCKS_PER_THREAD: usize = 4;
 const MEMORY_LIMIT: usize = 64 << 20;
 /// Members that do not become smaller by a 64th are stored, so that they can be mapped.
 const WORTH_SHIFT: u32 = 6;
+/// Blocks of fewer bytes are not worth a trial.
+const SAMPLED_MIN: usize = 16 << 10;
+/// How much of a block is tried.
+const SAMPLE_MIN: usize = 4 << 10;
+const SAMPLE_MAX: usize = 64 << 10;
 /// Compressing a byte takes as long as reading this many from a cached file.
 const DEFLATE_COST: u64 = 32;
 
@@ -32,7 +37,11 @@ struct Block {
 }
 
 /// Compresses the members and writes them in order.
-pub(super) fn each<W: Write>(writer: &mut NpzWriter<W>, members: &[Member<'_>], level: u32) -> Result<()> {
+pub(super) fn each<W: Write>(
+    writer: &mut NpzWriter<W>,
+    members: &[Member<'_>],
+    level: Option<u32>,
+) -> Result<()> {
     let blocks: Vec<Block> =
         members.iter().enumerate().flat_map(|(index, member)| cut(index, member)).collect();
     let threads = writer.options.threads;
@@ -87,18 +96,38 @@ fn windows(blocks: &[Block], len: usize) -> impl Iterator<Item = &[Block]> {
 }
 
 /// Compresses a block; returns its CRC-32 and its length before, too.
-fn compress(member: &Member<'_>, block: &Block, level: u32) -> Result<(Vec<u8>, u32, u64)> {
+fn compress(member: &Member<'_>, block: &Block, level: Option<u32>) -> Result<(Vec<u8>, u32, u64)> {
     let is_first = block.start == 0;
     let before = if is_first { 0 } else { WINDOW_LEN };
     let bytes =
         member.payload.get(block.start.saturating_sub(to_u64(before)), block.len.saturating_add(before))?;
     let (before, bytes) = bytes.split_at_checked(before).unwrap_or_default();
     let header = if is_first { &member.header[..] } else { &[] };
+    let level = level.map_or_else(|| level_for(bytes), Ok)?;
     let deflated = deflate_block(before, &[header, bytes], level, block.is_last)?;
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(header);
     hasher.update(bytes);
     Ok((deflated, hasher.finalize(), to_u64(header.len()).saturating_add(to_u64(bytes.len()))))
+}
+
+/// Chooses the level at which a block becomes as small as with zlib's 6, by trying a sample.
+///
+/// The levels up to 8 of zlib-rs do not look for matches of three bytes, which are most of those in numbers whose bits
+/// are mostly noise; level 9 does, and is fast where matches are rare. Where they are many, 6 is better than zlib's. What will be stored after all is not searched for long.
+fn level_for(bytes: &[u8]) -> Result<u32> {
+    if bytes.len() < SAMPLED_MIN {
+        return Ok(6);
+    }
+    let len = (bytes.len() / 16).clamp(SAMPLE_MIN, SAMPLE_MAX).min(bytes.len());
+    let start = (bytes.len() - len) / 2;
+    let sample = bytes.get(start..start.saturating_add(len)).unwrap_or_default();
+    let compressed = deflate_block(&[], &[sample], 6, true)?;
+    Ok(match compressed.len().saturating_mul(100) / sample.len().max(1) {
+        0..40 => 6,
+        40..99 => 9,
+        _ => 1,
+    })
 }
 
 /// Writes a compressed member, or the original if that is hardly longer.

@@ -14,14 +14,15 @@ pub enum Compression {
     Stored,
     /// DEFLATE, as `np.savez_compressed` does.
     Deflated {
-        /// From 1 (fast) to 9 (small); 6 is usual.
-        level: u32,
+        /// From 1 (fast) to 9 (small); `None` chooses for each block, so that files are as small as those of
+        /// `np.savez_compressed`.
+        level: Option<u32>,
     },
 }
 
 impl Compression {
-    /// DEFLATE at the usual level.
-    pub const DEFLATED: Self = Self::Deflated { level: 6 };
+    /// DEFLATE at the levels that fit the data.
+    pub const DEFLATED: Self = Self::Deflated { level: None };
 }
 
 /// How arrays and archives are written.
@@ -102,7 +103,7 @@ impl WriteOptions {
             return invalid("align", self.align, "a power of two from 1 to 32768");
         }
         match self.compression {
-            Compression::Deflated { level } if !(1..=9).contains(&level) => {
+            Compression::Deflated { level: Some(level) } if !(1..=9).contains(&level) => {
                 invalid("level", level, "a number from 1 to 9")
             }
             _ => Ok(()),
