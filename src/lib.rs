@@ -29,12 +29,15 @@
 //!
 //! # Features
 //!
+//! * `cli`: the program `npzarrow`, as [`cli::run`].
 //! * `mmap` (default): map files instead of reading them, and back large buffers with huge pages on Linux.
 
 mod aligned;
 mod array;
 pub mod arrow;
 pub mod checksum;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod convert;
 pub mod error;
 mod interrupt;

@@ -244,6 +244,8 @@ def read_npz(
         'copied: one value is repeated for every row'
     """
 
+def _run(arguments: list[str]) -> int: ...
+
 def write_npy(
     dest: Destination, array: ArrayLike | ArrowArray | ArrowStream, *, nulls: Literal["raise", "nan"] = "raise"
 ) -> None:

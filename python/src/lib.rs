@@ -21,6 +21,7 @@ mod npz;
 mod options;
 mod output;
 mod owner;
+mod program;
 mod raw;
 mod schema;
 mod stream;
@@ -38,6 +39,8 @@ mod _core {
     use super::npy::{NpyArray, load_npy, read_npy};
     #[pymodule_export]
     use super::npz::{NpzFile, load_npz};
+    #[pymodule_export]
+    use super::program::run;
     #[pymodule_export]
     use super::schema::Schema;
     #[pymodule_export]

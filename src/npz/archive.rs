@@ -90,6 +90,11 @@ impl NpzArchive {
         self.directory.name(index).map(strip_suffix)
     }
 
+    /// Returns the name of an entry by its place as the directory has it, with its `.npy` if it has one.
+    pub fn directory_name(&self, index: usize) -> Option<&str> {
+        self.directory.name(index)
+    }
+
     /// Returns the entry of the directory at a place.
     pub fn entry(&self, index: usize) -> Option<&Entry> {
         self.directory.entry(index)

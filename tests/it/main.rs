@@ -6,6 +6,8 @@
 mod archives;
 #[cfg(test)]
 mod arrays;
+#[cfg(all(test, feature = "cli"))]
+mod cli;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
