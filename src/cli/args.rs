@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Look at NumPy's npz and npy files, check, align and convert them.
 #[derive(Debug, Parser)]
-#[command(name = "npzarrow", version, about, max_term_width = 80)]
+#[command(name = "npzarrow", version, max_term_width = 80)]
 #[command(after_help = "Files are paths, globs such as 'train-*.npz', or folders. \
     Exit codes: 0 if all is well, 1 if a file is bad or cannot be read, 2 if the arguments make no sense.")]
 pub(super) struct Arguments {

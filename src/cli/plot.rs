@@ -70,7 +70,11 @@ pub(super) fn run(arguments: &Plot, json: bool, output: &mut dyn Write) -> Resul
         Error::new(ErrorKind::Option { option, value, expected }).in_path(&arguments.file)
     };
     let [name] = &names[..] else {
-        return Err(refused("name", format!("none of {}", names.join(", ")), "the name of one array"));
+        return Err(refused(
+            "name",
+            format!("missing (the file has {})", names.join(", ")),
+            "the name of one array",
+        ));
     };
     let array = opened.array(name)?;
     let Some(summary) = summary(&array).filter(|summary| summary.count > 0) else {

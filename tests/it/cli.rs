@@ -31,7 +31,7 @@ fn shard(path: &Path, align: u32, first: i32) {
     let options = WriteOptions::default().with_align(align);
     let mut writer = NpzWriter::create(path, &options).unwrap();
     let ids: Vec<u8> = (first..first + 4).flat_map(i32::to_le_bytes).collect();
-    let images: Vec<u8> = (0..4 * 8 * 6 * 3).map(|i| (i % 251) as u8).collect();
+    let images: Vec<u8> = (0..4_u32 * 8 * 6 * 3).map(|i| (i % 251) as u8).collect();
     let floats: Vec<u8> = [0.0_f64, 1.5, f64::NAN, -2.0].into_iter().flat_map(f64::to_le_bytes).collect();
     writer.add("id", &header("<i4", &[4]), &ids).unwrap();
     writer.add("image", &header("|u1", &[4, 8, 6, 3]), &images).unwrap();

@@ -6,7 +6,8 @@
 mod archives;
 #[cfg(test)]
 mod arrays;
-#[cfg(all(test, feature = "cli"))]
+#[cfg(feature = "cli")]
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod corpus;
