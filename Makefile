@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test test-rust test-python test-every-python lint bench fuzz clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python python/demo.py
+	$(BIN)/python -P python/demo.py
 
 test: lint test-rust test-python test-every-python
 
@@ -24,19 +24,21 @@ lint: $(VENV)/.tools
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --no-default-features --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --package npzarrow
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check python tests
+	$(BIN)/ruff format --check python tests
 
 test-rust:
 	$(CARGO) test --workspace
+	@# What is allocated can be counted if nothing is mapped.
+	$(CARGO) test --no-default-features --test allocation
 	@# The fuzz targets must build; libFuzzer itself is C++.
 	@if command -v c++ >/dev/null; then $(CARGO) build --package npzarrow-fuzz --features libfuzzer --bins; \
 	else echo "no C++ compiler: the fuzz targets were run on their seeds, but not built with libFuzzer"; fi
 
 test-python: $(VENV)/.installed $(VENV)/.tools
 	cd python && ../$(BIN)/python -m mypy
-	cd python && ../$(BIN)/python -m mypy.stubtest npzarrow --mypy-config-file pyproject.toml
-	cd python && ../$(BIN)/python -m pytest
+	cd python && ../$(BIN)/python -P -m mypy.stubtest npzarrow --mypy-config-file pyproject.toml --allowlist stubtest.txt
+	cd python && ../$(BIN)/python -P -m pytest
 
 test-every-python: $(VENV)/.installed
 	sh python/every_python.sh $(WHEELS)
@@ -45,6 +47,7 @@ bench: $(VENV)/.installed
 	$(CARGO) bench
 	$(BIN)/python -m pip install --quiet spdl-io
 	$(BIN)/python python/benchmarks/compare.py
+	$(BIN)/python python/benchmarks/write.py
 
 fuzz:
 	@# Sanitizer coverage does not survive link-time optimisation.

@@ -20,5 +20,5 @@ for version in 3.12 3.13 3.14; do
     "$venv/bin/python" -m pip install --quiet --requirement python/requirements-engines.txt
     "$venv/bin/python" -m pip install --quiet --force-reinstall --no-deps "$wheels"/npzarrow-*.whl
     echo "the wheel under CPython $version:"
-    (cd python && "../$venv/bin/python" -m pytest -q)
+    (cd python && "../$venv/bin/python" -P -m pytest -q)
 done

@@ -51,6 +51,7 @@ mod plan;
 mod record;
 mod repeat;
 mod schema;
+mod strided;
 mod swap;
 mod temporal;
 mod tensor;

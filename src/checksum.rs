@@ -1,10 +1,10 @@
 //! CRC-32, alone or in one pass with a copy.
 
-use std::thread;
-
 use crc32fast::Hasher;
 
+use crate::convert::to_u64;
 use crate::limits::BLOCK_LEN;
+use crate::parallel;
 
 /// One thread checks this much in the time that it takes to start another one a few times over.
 const MIN_PER_THREAD: usize = 4 << 20;
@@ -56,17 +56,10 @@ fn share(len: usize, threads: usize) -> usize {
     len.div_ceil(threads).max(1)
 }
 
-/// Runs the jobs, the first on this thread, and combines their checksums in order.
-fn in_parallel<F: FnOnce() -> (u32, usize) + Send>(mut jobs: impl Iterator<Item = F>) -> u32 {
-    let Some(first) = jobs.next() else { return 0 };
-    thread::scope(|scope| {
-        let others: Vec<_> = jobs.map(|job| scope.spawn(job)).collect();
-        let (checksum, _) = first();
-        others.into_iter().fold(checksum, |checksum, other| match other.join() {
-            Ok((next, len)) => combine_crc32(checksum, next, u64::try_from(len).unwrap_or(u64::MAX)),
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    })
+/// Runs the jobs and combines their checksums in order.
+fn in_parallel<F: FnOnce() -> (u32, usize) + Send>(jobs: impl Iterator<Item = F>) -> u32 {
+    let checksums = parallel::at_once(jobs).into_iter();
+    checksums.fold(0, |checksum, (next, len)| combine_crc32(checksum, next, to_u64(len)))
 }
 
 #[cfg(test)]

@@ -57,3 +57,9 @@ pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
 pub use npz::NpzArchive;
 pub use parallel::default_threads;
+
+/// The examples of the README run with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -14,6 +14,12 @@ pub const MAX_HEADER_LEN: u64 = 1 << 20;
 /// The parser recurses once per level; NumPy's own structured types rarely pass five.
 pub const MAX_NESTING: usize = 32;
 
+/// How deep an Arrow type may nest; each field of a record and each axis that becomes a list is a level.
+///
+/// Thirty-two nested records with 64 axes each would make two thousand levels. Consumers recurse over types:
+/// pyarrow refuses more than 64 levels, polars overflows its stack somewhere above 500.
+pub const MAX_TYPE_NESTING: usize = 128;
+
 /// The most dimensions an array may have: `NPY_MAXDIMS` of NumPy 2.
 pub const MAX_NDIM: usize = 64;
 
@@ -56,6 +62,9 @@ pub const STREAM_INFLATE_MIN: u64 = 256 << 20;
 /// Work on fewer bytes than this is done on the calling thread: starting a thread costs 20 to 50 µs, in which
 /// a quarter of this can be read from a cached file.
 pub const PARALLEL_MIN: u64 = 1 << 20;
+
+/// The most threads of one call, whatever a caller asks for.
+pub const MAX_THREADS: usize = 256;
 
 /// What is read, checked or copied at a time, so that each pass finds the bytes in the cache.
 ///

@@ -1,11 +1,11 @@
 //! Threads for the length of one call; none outlives it, so that a fork never meets one.
 
 use std::num::NonZero;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use crate::limits::PARALLEL_MIN;
+use crate::limits::{MAX_THREADS, PARALLEL_MIN};
 
 /// Returns how many threads a call uses unless told otherwise: one per core that this process may use.
 ///
@@ -15,16 +15,28 @@ pub fn default_threads() -> usize {
     *THREADS.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
 
-/// Runs a job for each cost (in bytes of a cached file that are read in the same time) and returns the results in order. The
-/// costliest begin first; this thread takes part. Little work is done on this thread alone.
+/// Runs a job for each cost (in bytes of a cached file that are read in the same time) and returns the results
+/// in order. The costliest begin first; this thread takes part. Little work is done on this thread alone.
 pub(crate) fn map<T: Send>(costs: &[u64], threads: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let total: u64 = costs.iter().fold(0, |sum, &cost| sum.saturating_add(cost));
-    let workers = threads.min(costs.len());
-    if workers < 2 || total < PARALLEL_MIN {
+    if threads < 2 || costs.len() < 2 || total < PARALLEL_MIN {
         return (0..costs.len()).map(job).collect();
     }
     let mut order: Vec<usize> = (0..costs.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(costs.get(index)));
+    spread(&order, threads, job)
+}
+
+/// Runs jobs that are worth a thread each and returns their results in order.
+pub(crate) fn at_once<T: Send, F: FnOnce() -> T + Send>(jobs: impl Iterator<Item = F>) -> Vec<T> {
+    let jobs: Vec<Mutex<Option<F>>> = jobs.map(|job| Mutex::new(Some(job))).collect();
+    let order: Vec<usize> = (0..jobs.len()).collect();
+    let take = |index: usize| jobs.get(index)?.lock().unwrap_or_else(PoisonError::into_inner).take();
+    spread(&order, jobs.len(), |index| take(index).map(|job| job())).into_iter().flatten().collect()
+}
+
+/// Runs a job for each index, the first of the order first, on as many threads as can be started.
+fn spread<T: Send>(order: &[usize], threads: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -34,7 +46,10 @@ pub(crate) fn map<T: Send>(costs: &[u64], threads: usize, job: impl Fn(usize) ->
         done
     };
     let mut results = thread::scope(|scope| {
-        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+        let others = 1..threads.min(order.len()).min(MAX_THREADS);
+        // Where no more threads may be started, those that were do the work.
+        let others = others.map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok());
+        let others: Vec<_> = others.collect();
         let mut results = work();
         for other in others {
             match other.join() {
@@ -59,5 +74,7 @@ mod tests {
             assert_eq!(map(&costs, threads, |index| index * 2), (0..50).map(|i| i * 2).collect::<Vec<_>>());
         }
         assert_eq!(map(&[], 4, |index| index), [0; 0]);
+        assert_eq!(at_once((0..50).map(|index| move || index)), (0..50).collect::<Vec<_>>());
+        assert_eq!(at_once((0..0).map(|index| move || index)), [0; 0]);
     }
 }

@@ -1,7 +1,8 @@
 //! No hostile file makes the crate allocate more than its size can justify.
 //!
 //! An allocator counts what is allocated on each thread. The bound is generous, but a file that claims a
-//! terabyte, or 858 MiB from 256 bytes, is far beyond it.
+//! terabyte, or 858 MiB from 256 bytes, is far beyond it. Large buffers in maps would not be counted, so that these
+//! tests run without the feature `mmap`: `cargo test --no-default-features --test allocation`.
 #![expect(unsafe_code, reason = "counting needs an allocator of our own")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -9,6 +10,7 @@ use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
+use arrow_array::Array;
 use arrow_buffer::Buffer;
 use npzarrow::arrow::ArrowOptions;
 use npzarrow::npz::{OpenOptions, ReadOptions};
@@ -69,6 +71,7 @@ fn read(source: &Source) {
 }
 
 #[test]
+#[cfg_attr(feature = "mmap", ignore = "large buffers are maps, which are not counted")]
 fn hostile_files_cost_what_they_are_worth() {
     // 1032:1 is the most that honest deflated data expands; text, offsets and copies cost a few times that.
     // What is left is the constant cost: libdeflate's tables, an error's texts, a block of input.
@@ -97,4 +100,31 @@ fn hostile_files_cost_what_they_are_worth() {
         }
     }
     assert!(count > 1000, "the hostile files are there");
+}
+
+/// Gathering the fields of nested records takes one more copy of the payload, not one for each level.
+#[test]
+#[cfg_attr(feature = "mmap", ignore = "large buffers are maps, which are not counted")]
+fn nested_records_cost_no_more_than_flat_ones() {
+    const LEN: usize = 8 << 20;
+    for (levels, shape) in [(1, ""), (31, ""), (31, ", (1,)"), (31, ", (2,)")] {
+        let descr = (0..levels).fold("'|u1'".to_owned(), |inner, level| {
+            let shape = if level < 3 { shape } else { shape.get(..0).unwrap_or_default() };
+            format!("[('x', {inner}{shape})]")
+        });
+        let rows = if shape == ", (2,)" { LEN / 8 } else { LEN };
+        let header = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': ({rows},), }}\n");
+        let mut bytes = b"\x93NUMPY\x02\x00".to_vec();
+        bytes.extend(u32::try_from(header.len()).unwrap().to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.resize(bytes.len() + LEN, 7);
+        let source = Source::from(Buffer::from(bytes));
+        let peak = peak(|| {
+            let array = NpyArray::read(&source, 1, &Interrupt::default()).unwrap();
+            let column = array.into_column("x", &ArrowOptions::default()).unwrap();
+            assert_eq!(column.array.len(), rows);
+        });
+        let bound = (LEN + LEN / 8).cast_signed();
+        assert!(peak <= bound, "{levels} levels{shape}: {peak} bytes for {LEN}");
+    }
 }

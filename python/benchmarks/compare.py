@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Times npzarrow beside NumPy, SPDL and the floor, in one process on the same bytes, and prints a table.
 
     python python/benchmarks/compare.py                     # everything, in some two minutes
@@ -29,6 +28,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +37,8 @@ import npzarrow as nz
 Candidate = Callable[[], object]
 
 
-def optional(name: str):
+def optional(name: str) -> Any:
+    """Import a module, or give None."""
     try:
         return importlib.import_module(name)
     except ImportError:
@@ -115,9 +116,9 @@ def rows_npy() -> Iterator[Row]:
         if spdl:
             candidates["spdl"] = lambda data=data: spdl.load_npy(data)
         candidates["numpy"] = lambda data=data: np.load(io.BytesIO(data))
-        candidates["floor"] = lambda data=data, array=array: np.frombuffer(
-            data, array.dtype, offset=offset
-        ).reshape(array.shape)
+        candidates["floor"] = lambda data=data, array=array: np.frombuffer(data, array.dtype, offset=offset).reshape(
+            array.shape
+        )
         yield Row(title, candidates, {"x": array}, lambda loaded: {"x": loaded})
 
 
@@ -138,7 +139,7 @@ def rows_npz() -> Iterator[Row]:
 
 
 def floor(data: bytes, *, deflated: bool) -> Candidate:
-    """zlib alone, one member after the other; or a copy of all bytes."""
+    """Zlib alone, one member after the other; or a copy of all bytes."""
     if not deflated:
         return lambda: bytearray(data)
     members = []
@@ -176,7 +177,7 @@ def rows_arrow() -> Iterator[Row]:
             )
 
 
-def pyarrow_by_numpy(data: bytes):
+def pyarrow_by_numpy(data: bytes) -> Any:
     columns = {
         name: pa.FixedShapeTensorArray.from_numpy_ndarray(array) if array.ndim > 1 else pa.array(array)
         for name, array in np.load(io.BytesIO(data)).items()
@@ -184,7 +185,7 @@ def pyarrow_by_numpy(data: bytes):
     return pa.record_batch(columns)
 
 
-def pyarrow_values(batch) -> dict[str, np.ndarray]:
+def pyarrow_values(batch: Any) -> dict[str, np.ndarray]:
     return {
         name: column.to_numpy_ndarray() if isinstance(column, pa.FixedShapeTensorArray) else column.to_numpy()
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
@@ -273,7 +274,7 @@ print(mark() - before)
 
 
 def memory(folder: Path) -> Iterator[Figures]:
-    """What reading one stored member takes at its peak, in payloads."""
+    """Measure what reading one stored member takes at its peak, in payloads."""
     if not Path("/proc/self/status").exists():
         return
     small, big = folder / "small.npz", folder / "memory.npz"
@@ -305,6 +306,11 @@ def cells(figures: Figures) -> list[tuple[str, str, str, str]]:
     return lines
 
 
+def times(ratio: float) -> str:
+    """Write a ratio in about three digits."""
+    return f"{ratio:,.0f}×" if ratio >= 20 else f"{ratio:.1f}×" if ratio >= 2 else f"{ratio:.2f}×"
+
+
 def as_text(figures: Figures) -> str:
     lines = [f"{figures.title} [{figures.unit}]"]
     for name, best, ratio, first in cells(figures):
@@ -314,27 +320,24 @@ def as_text(figures: Figures) -> str:
 
 
 def as_markdown(table: list[Figures]) -> str:
+    """Write the table of the README, without the first calls."""
     names = ["npzarrow", "npzarrow .load()", "npzarrow read_npz", "spdl", "numpy", "floor"]
     lines = ["| work | unit | " + " | ".join(names) + " |", "|---|---|" + "--:|" * len(names)]
     for figures in table:
-        found = {name: (best, ratio, first) for name, best, ratio, first in cells(figures)}
+        found = {name: (best, ratio) for name, best, ratio, _ in cells(figures)}
         columns = []
         for name in names:
             if name not in found:
                 columns.append("–")
                 continue
-            best, ratio, first = found[name]
-            notes = [f"{ratio}×"] if ratio else []
-            notes += [f"first {first}"] if first else []
-            columns.append(best + (f" ({', '.join(notes)})" if notes else ""))
+            best, ratio = found[name]
+            columns.append(best + (f" ({times(float(ratio))})" if ratio else ""))
         lines.append(f"| {figures.title} | {figures.unit} | " + " | ".join(columns) + " |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="rounds of which the best counts")
     parser.add_argument("--only", default="", metavar="TEXT", help="only the rows whose title contains it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")

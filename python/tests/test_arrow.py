@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import arro3.core as arro3
@@ -123,6 +124,12 @@ def through_arro3(array: nz.NpyArray) -> pa.Array:
     return pa.array(array.to_arro3())
 
 
+def fetch(relation: duckdb.DuckDBPyRelation | None) -> list[tuple[Any, ...]]:
+    """The rows of a query."""
+    assert relation is not None
+    return relation.fetchall()
+
+
 class TestEveryDtype:
     """One axis: what each engine gives equals what NumPy gives."""
 
@@ -135,7 +142,8 @@ class TestEveryDtype:
         assert arrow.null_count == 0
         assert arrow.to_pylist() == rows(array)
         assert through_arro3(read).equals(arrow)
-        assert [value.as_py() for value in read.to_arro3()] == rows(array)
+        scalars: Any = read.to_arro3()
+        assert [value.as_py() for value in scalars] == rows(array)
         for series in (pl.Series(read), read.to_polars()):
             assert series.to_list() == rows(array)
 
@@ -272,7 +280,7 @@ class TestTensors:
         [((0,), []), ((0, 3), []), ((0, 0), []), ((3, 0), [[], [], []]), ((2, 0, 4), [[], []]), ((2, 4, 0), [[], []])],
     )
     @pytest.mark.parametrize("code", ["<f4", "|b1", "<U2", "<M8[s]", "S0"])
-    def test_axes_of_no_length(self, code: str, shape: tuple[int, ...], expected: list[Any], tensor: str) -> None:
+    def test_axes_of_no_length(self, code: str, shape: tuple[int, ...], expected: list[Any], tensor: Any) -> None:
         archive = npz({"x.npy": npy(np.zeros(shape, code))})
         batch = nz.read_npz(archive, tensor=tensor)
         assert batch.num_rows == len(expected)
@@ -281,7 +289,7 @@ class TestTensors:
         assert batch.to_polars()["x"].to_list() == expected
         assert pa.record_batch(batch.to_arro3()).column(0).to_pylist() == expected
         scanned = pa.Table.from_batches([batch.to_pyarrow()])
-        assert duckdb.sql("select x from scanned").fetchall() == [(cell,) for cell in expected]
+        assert fetch(duckdb.sql("select x from scanned")) == [(cell,) for cell in expected]
         del scanned
 
     def test_json_of_the_extension(self) -> None:
@@ -457,7 +465,8 @@ class TestColumns:
         bad = corrupt(good, "b.npy")
         path = tmp_path / "bad.npz"
         path.write_bytes(bad)
-        for source, options in ((bad, {}), (bytearray(bad), {}), (path, {}), (path, {"mmap": True})):
+        sources: list[tuple[Any, Any]] = [(bad, {}), (bytearray(bad), {}), (path, {}), (path, {"mmap": True})]
+        for source, options in sources:
             assert nz.read_npz(source, columns=["a"], **options).to_pyarrow().to_pydict() == {"a": [0, 1]}
             with pytest.raises(nz.NpzarrowError, match=r"b\.npy: "):
                 nz.read_npz(source, columns=["a", "b"], **options)
@@ -489,7 +498,7 @@ class TestOptions:
         assert flat.type == pa.bool8()
         assert flat.to_numpy(zero_copy_only=True).tolist() == [True, False, True]
         scanned = pa.table({"b": flat})
-        assert duckdb.sql("select b from scanned").fetchall() == [(True,), (False,), (True,)]
+        assert fetch(duckdb.sql("select b from scanned")) == [(True,), (False,), (True,)]
         del scanned
 
     @pytest.mark.parametrize(
@@ -621,14 +630,14 @@ class TestDuckDB:
     def test_columns(self, name: str, convert: Callable[[nz.NpzBatch], Any]) -> None:
         batch = nz.read_npz(savez(**self.MEMBERS), tensor="nested")
         scanned = convert(batch)
-        fetched = [row[0] for row in duckdb.sql(f"select {name} from scanned").fetchall()]  # noqa: S608
+        fetched = [row[0] for row in fetch(duckdb.sql(f"select {name} from scanned"))]  # noqa: S608
         del scanned
         assert _plain(fetched) == _plain(self.expected(name))
 
     def test_a_query_over_the_batch_itself(self) -> None:
         batch = nz.read_npz(savez(**self.MEMBERS))
         query = "select sum(i) as total, max(list_sum(x::float[])) as top from batch where b"
-        assert duckdb.sql(query).fetchall() == [(5, 30.0)]
+        assert fetch(duckdb.sql(query)) == [(5, 30.0)]
         del batch
 
     def test_half_floats_by_request(self) -> None:
@@ -636,7 +645,7 @@ class TestDuckDB:
         halves = nz.read_npz(savez(h=np.array([1, 2.5], "f2")))
         floats = pa.record_batch(halves, schema=pa.schema({"h": pa.float32()}))
         scanned = pa.Table.from_batches([floats])
-        assert duckdb.sql("select sum(h) from scanned").fetchall() == [(3.5,)]
+        assert fetch(duckdb.sql("select sum(h) from scanned")) == [(3.5,)]
         del scanned
 
 
@@ -695,3 +704,30 @@ class TestObjects:
         for read in (nz.read_npz(data), nz.read_npy(npy(np.arange(3)))):
             with pytest.raises(ImportError, match=f"^{module} is needed for this: pip install {package}$"):
                 getattr(read, method)()
+
+
+class TestNesting:
+    """Types as deep as we make them pass through every engine; deeper ones are refused by us or by pyarrow."""
+
+    @staticmethod
+    def make(levels: int, axes: int) -> bytes:
+        descr = "'<i4'"
+        for _ in range(levels):
+            descr = f"[('x', {descr}, ({'1,' * axes}))]"
+        header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': (2,), }}\n".encode()
+        return b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header + b"\1" * 8
+
+    def test_deep(self) -> None:
+        read = nz.read_npy(self.make(31, 3))
+        results: list[Any] = []
+        thread = threading.Thread(target=lambda: results.extend([pl.Series(read).len(), len(read.to_arro3())]))
+        thread.start()
+        thread.join()
+        assert results == [2, 2]
+        with pytest.raises(pa.ArrowInvalid, match="Recursion level"):
+            pa.array(read)
+        assert pa.array(nz.read_npy(self.make(1, 60))).to_pylist()[1]["x"] is not None
+
+    def test_too_deep(self) -> None:
+        with pytest.raises(nz.LimitError, match="nesting of the Arrow type: 129 exceeds the limit of 128"):
+            nz.read_npy(self.make(32, 3))

@@ -19,7 +19,7 @@ import npzarrow as nz
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ALL = [nz.load_npy, nz.load_npz, nz.read_npy, nz.read_npz]
+ALL: list[Callable[[Any], Any]] = [nz.load_npy, nz.load_npz, nz.read_npy, nz.read_npz]
 MAPPED: list[Callable[[Any], Any]] = [
     lambda source: nz.load_npz(source, mmap=True),
     lambda source: nz.read_npy(source, mmap=True),
@@ -53,7 +53,7 @@ class TestPaths:
             def __fspath__(self) -> bytes:
                 return os.fsencode(path)
 
-        assert nz.load_npy(BytesPath()).tolist() == [0, 1, 2]  # type: ignore[arg-type]
+        assert nz.load_npy(BytesPath()).tolist() == [0, 1, 2]
 
     @pytest.mark.parametrize("load", ALL + MAPPED)
     def test_missing(self, load: Callable[[Any], Any], tmp_path: Path) -> None:
@@ -177,9 +177,9 @@ class TestFileLike:
 
         array = np.arange(30)
         pipe = Pipe(npy(array) + b"x")
-        assert np.array_equal(nz.load_npy(pipe), array)  # type: ignore[arg-type]
+        assert np.array_equal(nz.load_npy(pipe), array)
         assert pipe.file.read() == b"x"
-        assert nz.load_npz(Pipe(savez(a=array)))["a"].tolist() == array.tolist()  # type: ignore[arg-type]
+        assert nz.load_npz(Pipe(savez(a=array)))["a"].tolist() == array.tolist()
 
     def test_a_header_that_lies_is_not_believed(self) -> None:
         """No more is asked for than a multiple of what has come."""
@@ -254,9 +254,9 @@ class TestFileLike:
             archive.writestr("x.npy", npy(np.arange(4)))
         with zipfile.ZipFile(outer) as archive:
             with archive.open("inner.npz") as member:
-                assert nz.load_npz(member)["a"].tolist() == [0, 1, 2]  # type: ignore[arg-type]
+                assert nz.load_npz(member)["a"].tolist() == [0, 1, 2]
             with archive.open("x.npy") as member:
-                assert nz.load_npy(member).tolist() == [0, 1, 2, 3]  # type: ignore[arg-type]
+                assert nz.load_npy(member).tolist() == [0, 1, 2, 3]
         with tempfile.TemporaryFile() as file:
             np.savez(file, a=np.arange(3))
             file.seek(0)

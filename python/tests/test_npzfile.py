@@ -131,7 +131,7 @@ class TestLoad:
 
     def test_a_string_is_no_list_of_names(self) -> None:
         with pytest.raises(TypeError, match="names"):
-            nz.load_npz(savez(**self.ARRAYS)).load("a")  # type: ignore[arg-type]
+            nz.load_npz(savez(**self.ARRAYS)).load("a")
 
     def test_one_bad_member(self) -> None:
         archive = nz.load_npz(corrupt(savez(**self.ARRAYS), "d.npy"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -65,11 +65,11 @@ class TestNumPy:
 
     def test_base_of_bytes_is_the_object_itself(self) -> None:
         data = npy(ARRAY)
-        base: object = nz.load_npy(data).base
-        assert base is data
+        array: object = nz.load_npy(data).base
+        assert array is data
         archive = savez(a=ARRAY)
-        base = nz.load_npz(archive)["a"].base
-        assert base is archive
+        member: object = nz.load_npz(archive)["a"].base
+        assert member is archive
 
     def test_mapped_members_share_one_map(self, tmp_path: Path) -> None:
         data = savez(a=ARRAY, b=ARRAY)
@@ -336,7 +336,7 @@ class TestImmutability:
             pytest.param(lambda data: memoryview(_bytes(data)), True, id="view of bytes"),
             pytest.param(lambda data: memoryview(memoryview(_bytes(data)))[:], True, id="view of view of bytes"),
             pytest.param(aligned, True, id="array over bytes"),
-            pytest.param(lambda data: memoryview(aligned(data)), True, id="view of array over bytes"),
+            pytest.param(lambda data: memoryview(cast("Any", aligned(data))), True, id="view of array over bytes"),
             pytest.param(lambda data: pa.py_buffer(aligned(data)), True, id="pyarrow buffer of array over bytes"),
             pytest.param(lambda data: pa.allocate_buffer(len(data)), False, id="pyarrow buffer that is mutable"),
             pytest.param(

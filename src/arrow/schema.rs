@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{DataType, Field, Fields};
 
+use super::memory::to_u64;
 use super::number;
 use super::options::{ArrowOptions, RowLayout, TensorLayout};
 use super::temporal::Conversion;
 use super::tensor::{self, Lists};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::MAX_TYPE_NESTING;
 use crate::npy::{ByteOrder, Dtype, Header, Scalar};
 
 /// The metadata key under which a field keeps the type string of its elements, such as `<c8` or `<M8[M]`,
@@ -70,7 +72,26 @@ pub(super) fn column(
         let item = Field::new_list_field(element.data_type, true).with_metadata(element.extension);
         (lists.data_type(item), false)
     };
+    let (value, limit) = (to_u64(depth(&data_type)), to_u64(MAX_TYPE_NESTING));
+    if value > limit {
+        return Err(Error::new(ErrorKind::LimitExceeded {
+            what: "nesting of the Arrow type:",
+            value,
+            limit,
+        }));
+    }
     Ok((Field::new(name, data_type, nullable).with_metadata(metadata), lists))
+}
+
+/// Returns the levels of a type. It is called for each level before the next is put around it, so that it
+/// never recurses deep.
+fn depth(data_type: &DataType) -> usize {
+    let below = match data_type {
+        DataType::Struct(fields) => fields.iter().map(|field| depth(field.data_type())).max().unwrap_or(0),
+        DataType::FixedSizeList(item, _) | DataType::List(item) => depth(item.data_type()),
+        _ => 0,
+    };
+    below.saturating_add(1)
 }
 
 /// What one element becomes.

@@ -307,3 +307,28 @@ proptest! {
         check(descr, &shape, fortran, &options, seed);
     }
 }
+
+/// Types that no consumer's stack would hold are refused, before anything is built.
+#[test]
+fn nesting() {
+    let header = |levels: usize, axes: usize| {
+        let axes = "1,".repeat(axes);
+        let descr = (0..levels).fold("'<i4'".to_owned(), |inner, _| format!("[('x', {inner}, ({axes}))]"));
+        let text = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (2,), }}\n");
+        let mut bytes = b"\x93NUMPY\x02\x00".to_vec();
+        bytes.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+        bytes.extend(text.as_bytes());
+        Header::parse(&bytes).unwrap()
+    };
+    let cases = [(1, 64, None), (31, 3, None), (32, 2, None), (2, 63, Some(129)), (32, 3, Some(129))];
+    for (levels, axes, refused) in cases {
+        let header = header(levels, axes);
+        let options = ArrowOptions::default();
+        let field = schema_field("x", &header, &options).map(|_| ()).map_err(|error| error.to_string());
+        let plan = Plan::try_new("x", &header, &options, Origin::Immutable, 0);
+        let plan = plan.map(|_| ()).map_err(|error| error.to_string());
+        assert_eq!(field, plan, "{levels} {axes}");
+        let expected = refused.map(|n| format!("nesting of the Arrow type: {n} exceeds the limit of 128"));
+        assert_eq!(field.err(), expected, "{levels} {axes}");
+    }
+}

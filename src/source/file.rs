@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use crc32fast::Hasher;
 
@@ -12,6 +11,7 @@ use crate::convert::to_u64;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::limits::BLOCK_LEN;
+use crate::parallel;
 
 /// One thread reads this much in the time that it takes to start another one a few times over.
 const MIN_PER_THREAD: usize = 2 << 20;
@@ -90,26 +90,14 @@ impl LocalFile {
         if share >= buffer.len() {
             return self.read_blocks(position, buffer, verify, interrupt);
         }
-        thread::scope(|scope| {
-            let mut position = position;
-            let (first, others) = buffer.split_at_mut(share);
-            let first_position = position;
-            let others: Vec<_> = others
-                .chunks_mut(share)
-                .map(|chunk| {
-                    position = position.saturating_add(to_u64(share));
-                    let len = to_u64(chunk.len());
-                    (len, scope.spawn(move || self.read_blocks(position, chunk, verify, interrupt)))
-                })
-                .collect();
-            let mut checksum = self.read_blocks(first_position, first, verify, interrupt)?;
-            for (len, other) in others {
-                match other.join() {
-                    Ok(next) => checksum = combine_crc32(checksum, next?, len),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            Ok(checksum)
+        let starts = (0..).map(|index: u64| position.saturating_add(index.saturating_mul(to_u64(share))));
+        let checksums = parallel::at_once(starts.zip(buffer.chunks_mut(share)).map(|(start, chunk)| {
+            let len = to_u64(chunk.len());
+            move || self.read_blocks(start, chunk, verify, interrupt).map(|checksum| (checksum, len))
+        }));
+        checksums.into_iter().try_fold(0, |checksum, next| {
+            let (next, len) = next?;
+            Ok(combine_crc32(checksum, next, len))
         })
     }
 

@@ -341,7 +341,9 @@ def keys():
         "dimension_is_true", row, npy_of(f"{{{descr}, {order}, 'shape': (True, 6), }}", FLOATS), shape=(1, 6)
     )
     data = npy_of(f"{{{order}, {shape}, 'descr': '<f\n4'}}", FLOATS)
-    yield refused("newline_in_a_string", row, data, r"byte 64: header: the closing quote expected, found '\n'")
+    yield refused(
+        "newline_in_a_string", row, data, r"byte 64: header: the closing quote expected, found '\n'"
+    )
     for name, header, needle, what in [
         ("header_is_a_list", f"[{descr.replace(':', ',')}]", b"[", "a dictionary"),
         ("header_is_a_set", "{'descr', 'fortran_order', 'shape'}", b", 'fortran", "':' after a key"),
