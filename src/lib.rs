@@ -14,7 +14,7 @@
 //!
 //! ```text
 //! error limits checksum ─► npy ──┐
-//!                       ─► zip ──┼───────────► npz
+//!                       ─► zip ──┼───────────► npz ─► write, cli
 //!                          source ─► array ────┘
 //!                          arrow ──────┘
 //! ```
@@ -23,7 +23,9 @@
 //! * [`zip`] turns bytes into a validated list of members,
 //! * [`source`] says where bytes come from,
 //! * [`arrow`] turns a header and a buffer into an Arrow array, and has the table of types,
-//! * [`NpyArray`] is one array, [`NpzArchive`] many.
+//! * [`NpyArray`] is one array, [`NpzArchive`] many,
+//! * [`write`] makes files of arrays and batches, [`npz::NpzWriter`] archives at any output, [`npz::align_file`]
+//!   archives that can be mapped.
 //!
 //! The crate does without `unsafe` but for mapping files and for the call into libdeflate.
 //!

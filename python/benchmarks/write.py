@@ -59,7 +59,7 @@ def best(call: Callable[[Path], object], path: Path) -> tuple[float, int]:
 
 def row(cells: list[str]) -> None:
     """Print one row."""
-    print("| " + " | ".join(cells) + " |")  # noqa: T201 - a script
+    print("| " + " | ".join(cells) + " |")
 
 
 def compare(title: str, data: int, theirs: tuple[float, int], ours: tuple[float, int]) -> None:

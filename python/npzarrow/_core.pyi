@@ -245,7 +245,6 @@ def read_npz(
     """
 
 def _run(arguments: list[str]) -> int: ...
-
 def write_npy(
     dest: Destination, array: ArrayLike | ArrowArray | ArrowStream, *, nulls: Literal["raise", "nan"] = "raise"
 ) -> None:
