@@ -24,7 +24,7 @@
 //! * [`source`] says where bytes come from,
 //! * [`arrow`] turns a header and a buffer into an Arrow array, and has the table of types,
 //! * [`NpyArray`] is one array, [`NpzArchive`] many,
-//! * [`write`] makes files of arrays and batches, [`npz::NpzWriter`] archives at any output, [`npz::align_file`]
+//! * [`mod@write`] makes files of arrays and batches, [`npz::NpzWriter`] archives at any output, [`npz::align_file`]
 //!   archives that can be mapped.
 //!
 //! The crate does without `unsafe` but for mapping files and for the call into libdeflate.

@@ -11,8 +11,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
+import sysconfig
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +73,51 @@ def compare(title: str, data: int, theirs: tuple[float, int], ours: tuple[float,
     row([title, *speed, ratio, f"{100 * ours[1] / theirs[1] - 100:+.1f} %"])
 
 
+def program(arguments: list[str]) -> None:
+    """Run the program."""
+    command = [str(Path(sysconfig.get_path("scripts")) / "npzarrow"), *arguments]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def look(folder: Path) -> None:
+    """Measure looking at files, and print a table."""
+    row(["milliseconds", "", "npzarrow", "faster"])
+    row(["---", "--:", "--:", "--:"])
+    shards = folder / "shards"
+    shards.mkdir()
+    for index in range(1000):
+        np.savez(shards / f"{index}.npz", x=np.arange(50_000), y=np.zeros((100, 32, 32), "u1"))
+
+    def testzip(path: Path) -> None:
+        for shard in path.iterdir():
+            with zipfile.ZipFile(shard) as archive:
+                archive.testzip()
+
+    large = folder / "large.npz"
+    nz.write_npz(large, {f"x{index}": np.zeros(12_500_000) for index in range(10)})
+    for title, path, theirs, ours in [
+        ("`verify` of 1000 shards beside `zipfile.testzip`, with the start of Python", shards, testzip, "verify"),
+        ("`ls` of an archive of 1 GB beside `unzip -l`, with the start of Python", large, unzip, "ls"),
+    ]:
+        seconds = [
+            min(timed(call, path) for _ in range(ROUNDS))
+            for call in (theirs, lambda path, what=ours: program([what, str(path)]))
+        ]
+        row([title, *[f"{1000 * each:.0f}" for each in seconds], f"{seconds[0] / seconds[1]:.1f}x"])
+
+
+def unzip(path: Path) -> None:
+    """List with Info-ZIP."""
+    subprocess.run(["unzip", "-l", str(path)], check=True, capture_output=True)  # noqa: S607 - as users would
+
+
+def timed(call: Callable[[Path], object], path: Path) -> float:
+    """Give the seconds that a call takes."""
+    start = time.perf_counter()
+    call(path)
+    return time.perf_counter() - start
+
+
 def main() -> None:
     """Measures, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -99,6 +148,9 @@ def main() -> None:
             lambda path: np.savez(path, **{name: frame[name].to_numpy().astype(kind) for name, kind in KINDS}), path
         )
         compare("a frame of polars, stored", int(data), saved, best(lambda path: nz.write_npz(path, frame), path))
+        path.unlink()
+        sys.stdout.write("\n")
+        look(Path(folder))
 
 
 KINDS = (("i", "i8"), ("f", "f8"), ("s", "U"))

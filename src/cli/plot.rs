@@ -105,12 +105,12 @@ pub(super) fn run(arguments: &Plot, json: bool, output: &mut dyn Write) -> Resul
     Ok(true)
 }
 
-/// Draws in each column all that its values reach, and a connection to the column before.
+/// Connects each value with the one before; where there are more values than columns, all that they reach is drawn.
 fn line(array: &NpyArray, summary: &Summary) -> Canvas {
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
     let (min, max) = summary.finite;
     let mut index = 0_u64;
-    let mut before: Option<usize> = None;
+    let mut before: Option<(usize, usize)> = None;
     let last = summary.count.saturating_sub(1).max(1);
     numbers::each(array, |number| {
         let x = bin(rounded(index), 0.0, rounded(last), WIDTH);
@@ -120,8 +120,15 @@ fn line(array: &NpyArray, summary: &Summary) -> Canvas {
             return;
         }
         let y = if max > min { bin(number, min, max, HEIGHT) } else { HEIGHT / 2 };
-        canvas.column(x, before.unwrap_or(y), y);
-        before = Some(y);
+        let (left, from) = before.unwrap_or((x, y));
+        let steps = x.saturating_sub(left).max(1);
+        // A straight line, column by column.
+        let at =
+            |step: usize| from.saturating_mul(steps - step).saturating_add(y.saturating_mul(step)) / steps;
+        for step in 0..steps {
+            canvas.column(left.saturating_add(step + 1).min(x), at(step), at(step + 1));
+        }
+        before = Some((x, y));
     });
     canvas
 }
