@@ -179,14 +179,20 @@ mod unnamed {
     /// Names that are taken are skipped this often.
     const ATTEMPTS: u32 = 1000;
 
+    /// Where the kernel shows the files of this process, of which one gets a name.
+    const FILES: &str = "/proc/self/fd";
+
     pub(super) fn create(folder: &Path) -> io::Result<File> {
+        if !Path::new(FILES).exists() {
+            return Err(io::Error::from(io::ErrorKind::Unsupported));
+        }
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         Ok(File::from(openat(CWD, folder, flags, Mode::from_raw_mode(0o666))?))
     }
 
     /// Gives the file a name that nobody has, and then that of the target, whose file it replaces.
     pub(super) fn persist(file: &File, target: &Path) -> io::Result<()> {
-        let source = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let source = format!("{FILES}/{}", file.as_raw_fd());
         for attempt in 0..ATTEMPTS {
             let name = format!(".npzarrow-{}-{attempt}.tmp", std::process::id());
             let temporary = super::folder_of(target).join(name);
