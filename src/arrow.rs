@@ -69,3 +69,4 @@ pub use repeat::repeat;
 pub use schema::{DTYPE_KEY, TITLE_KEY, schema_field};
 pub use tensor::{nest_tensors, tensor_shape_of};
 pub use transfer::{CopyReason, Origin, Transfer};
+pub(crate) use transpose::to_c_order;

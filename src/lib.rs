@@ -33,6 +33,7 @@
 //!
 //! * `cli`: the program `npzarrow`, as [`cli::run`].
 //! * `mmap` (default): map files instead of reading them, and back large buffers with huge pages on Linux.
+//! * `object-store`: fetch what is needed of objects in S3, Google Cloud Storage, Azure and behind HTTP, waiting or not.
 
 mod aligned;
 mod array;
@@ -41,12 +42,14 @@ pub mod checksum;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod convert;
+pub mod dataset;
 pub mod error;
 mod interrupt;
 pub mod limits;
 pub mod npy;
 pub mod npz;
 mod parallel;
+mod rows;
 pub mod sink;
 pub mod source;
 mod spool;
@@ -55,6 +58,7 @@ pub mod zip;
 
 pub use aligned::AlignedBuf;
 pub use array::{Column, NpyArray, OwnedPayload, Payload};
+pub use dataset::NpzDataset;
 pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
 pub use npz::NpzArchive;

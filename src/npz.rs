@@ -15,16 +15,23 @@
 mod align;
 mod archive;
 mod batch;
+mod collate;
+#[cfg(feature = "object-store")]
+mod fetch;
 mod inflated;
 mod info;
 mod member;
 mod names;
 mod options;
+pub(crate) mod place;
+mod prepare;
 mod stored;
+pub(crate) mod stream;
 mod write;
 
 pub use align::{align, align_file};
 pub use archive::NpzArchive;
+pub use collate::{Sample, collate};
 pub use info::MemberInfo;
 pub use options::{OpenOptions, ReadOptions, Unsupported};
 pub use write::{Compression, NpzWriter, WriteOptions};

@@ -2,7 +2,8 @@
 
 `load_npy` and `load_npz` give NumPy arrays, `read_npy` and `read_npz` give Arrow data for polars, pyarrow, DuckDB
 and whatever else takes it. All of them read bytes-like objects, paths and binary files. `write_npy` and `write_npz`
-write arrays and Arrow data, so that they can be mapped; `align` rewrites archives for that.
+write arrays and Arrow data, so that they can be mapped; `align` rewrites archives for that. `scan_npz` sees many files as
+one table, and `collate_npz` stacks archives of one sample each.
 """
 
 from __future__ import annotations
@@ -12,16 +13,23 @@ from collections.abc import ItemsView, Mapping, ValuesView
 from npzarrow._core import (
     NpyArray,
     NpzBatch,
+    NpzBatches,
+    NpzDataset,
     NpzFile,
     NpzItems,
+    NpzScan,
+    NpzTask,
     NpzValues,
+    RecordBatch,
     Schema,
     __version__,
     align,
+    collate_npz,
     load_npy,
     load_npz,
     read_npy,
     read_npz,
+    scan_npz,
     write_npy,
     write_npz,
 )
@@ -32,7 +40,17 @@ from npzarrow._errors import (
     NpzarrowError,
     UnsupportedDtypeError,
 )
-from npzarrow._types import ArrowArray, ArrowStream, BinaryReader, BinaryWriter, Buffer, Destination, MemberInfo, Source
+from npzarrow._types import (
+    ArrowArray,
+    ArrowStream,
+    BinaryReader,
+    BinaryWriter,
+    Buffer,
+    Destination,
+    MemberInfo,
+    ShardInfo,
+    Source,
+)
 
 __all__ = [
     "ArrowArray",
@@ -47,17 +65,25 @@ __all__ = [
     "MemberInfo",
     "NpyArray",
     "NpzBatch",
+    "NpzBatches",
+    "NpzDataset",
     "NpzFile",
+    "NpzScan",
+    "NpzTask",
     "NpzarrowError",
+    "RecordBatch",
     "Schema",
+    "ShardInfo",
     "Source",
     "UnsupportedDtypeError",
     "__version__",
     "align",
+    "collate_npz",
     "load_npy",
     "load_npz",
     "read_npy",
     "read_npz",
+    "scan_npz",
     "write_npy",
     "write_npz",
 ]

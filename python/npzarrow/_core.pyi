@@ -1,6 +1,6 @@
 """The compiled part of npzarrow."""
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import Any, Literal, TypeVar, final, overload
 
 import arro3.core
@@ -13,7 +13,9 @@ from npzarrow._types import (
     ArrowStream,
     Destination,
     MemberInfo,
+    Path,
     RowLayout,
+    ShardInfo,
     Source,
     TensorLayout,
 )
@@ -22,7 +24,7 @@ __version__: str
 
 _Default = TypeVar("_Default")
 
-def load_npy(source: Source, *, copy: bool = False) -> NDArray[Any]:
+def load_npy(source: Source, *, copy: bool = False, storage_options: dict[str, str] | None = None) -> NDArray[Any]:
     """Load one array from NPY data, as `np.save` writes it.
 
     The array shares the memory of a bytes-like source, aligned or not, and keeps it alive. It is writable if the
@@ -33,8 +35,11 @@ def load_npy(source: Source, *, copy: bool = False) -> NDArray[Any]:
     Follows the format of `numpy.lib.format`, versions 1.0 to 3.0, and `spdl.io.load_npy` of SPDL 0.8.
 
     Args:
-        source: A bytes-like object whose bytes lie one behind the other, a path, or a binary file.
+        source: A bytes-like object whose bytes lie one behind the other, a path, a URL, or a binary file.
         copy: True for an array that is independent of the source, and writable.
+        storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+            those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+            one request may cost.
 
     Returns:
         The array.
@@ -68,6 +73,7 @@ def load_npz(
     verify: bool = True,
     threads: int | None = None,
     mmap: bool = False,
+    storage_options: dict[str, str] | None = None,
 ) -> NpzFile:
     """Open an archive of arrays, as `np.savez` and `np.savez_compressed` write it.
 
@@ -78,13 +84,16 @@ def load_npz(
     Follows APPNOTE 6.3.10 (ZIP) within strict bounds, and `spdl.io.load_npz` of SPDL 0.8, of which it takes the place.
 
     Args:
-        source: A bytes-like object whose bytes lie one behind the other, a path, or a binary file.
+        source: A bytes-like object whose bytes lie one behind the other, a path, a URL, or a binary file.
         max_uncompressed_bytes: The most bytes that all deflated members together may say they have, checked
             when the archive is opened. Stored members do not count, since they cannot expand; 0 is legal.
         verify: False skips the checksums. Each is verified once, when its member is first read.
         threads: The most threads that one call may use; None is one per core. None outlives its call.
         mmap: True maps a path instead of reading it, so that arrays share its pages. If the file is truncated
             meanwhile, touching what is gone ends the process.
+        storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+            those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+            one request may cost.
 
     Returns:
         A mapping from names to arrays.
@@ -120,6 +129,7 @@ def read_npy(
     bool8: bool = False,
     string_view: bool = False,
     name: str = "",
+    storage_options: dict[str, str] | None = None,
 ) -> NpyArray:
     """Read one array as an Arrow array, for `pa.array`, `pl.Series` and whatever else takes Arrow arrays.
 
@@ -131,7 +141,7 @@ def read_npy(
     Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
 
     Args:
-        source: A bytes-like object, a path, or a binary file.
+        source: A bytes-like object, a path, a URL, or a binary file.
         copy: None shares where possible; False shares or raises, saying why it cannot; True copies always.
         mmap: True maps a path instead of reading it, so that its pages are shared. If the file is truncated
             meanwhile, touching what is gone ends the process.
@@ -141,6 +151,9 @@ def read_npy(
         bool8: True makes booleans `arrow.bool8`, which shares their bytes, instead of packed bits.
         string_view: True makes text and bytes views, which share strings of more than 12 bytes.
         name: The name of the field.
+        storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+            those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+            one request may cost.
 
     Returns:
         The array, for any number of consumers.
@@ -181,6 +194,7 @@ def read_npz(
     unsupported: Literal["raise", "skip"] = "raise",
     max_uncompressed_bytes: int = 1_073_741_824,
     threads: int | None = None,
+    storage_options: dict[str, str] | None = None,
 ) -> NpzBatch:
     """Read an archive as one batch of Arrow columns, for polars, pyarrow, DuckDB and arro3.
 
@@ -191,7 +205,7 @@ def read_npz(
     Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
 
     Args:
-        source: A bytes-like object, a path, or a binary file, which is read to its end.
+        source: A bytes-like object, a path, a URL, or a binary file, which is read to its end.
         columns: The members to read, in this order, with or without `.npy`; None is every array.
         rows: "axis0" makes each entry of the first axes a row, "archive" the whole archive one row, whose cells are
             the arrays.
@@ -207,6 +221,9 @@ def read_npz(
         max_uncompressed_bytes: The most bytes that all deflated members together may say they have, checked
             when the archive is opened. Stored members do not count, since they cannot expand; 0 is legal.
         threads: The most threads that the call may use; None is one per core.
+        storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+            those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+            one request may cost.
 
     Returns:
         The batch, for any number of consumers.
@@ -244,7 +261,141 @@ def read_npz(
         'copied: one value is repeated for every row'
     """
 
+def scan_npz(
+    source: Path | Sequence[Path],
+    *,
+    columns: Sequence[str] | None = None,
+    rows: RowLayout = "axis0",
+    tensor: TensorLayout = "fixed_shape",
+    batch_size: int | None = None,
+    batch_bytes: int = 33_554_432,
+    hive: bool = True,
+    include_file_paths: str | None = None,
+    row_index: str | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    widen: bool = False,
+    progress: Callable[[int, int], object] | None = None,
+    verify: bool = True,
+    mmap: bool = False,
+    bool8: bool = False,
+    string_view: bool = False,
+    unsupported: Literal["raise", "skip"] = "raise",
+    max_uncompressed_bytes: int = 1_073_741_824,
+    threads: int | None = None,
+    storage_options: dict[str, str] | None = None,
+) -> NpzDataset:
+    """See many shards as one table: files, globs, and directories with all below them.
+
+    Nothing is read before something is asked for. Members become columns as `read_npz` makes them; a column that is
+    missing in some shards is null there. Only the members of columns that are asked for are read, several shards at
+    once, and their rows come in order: shards by the bytes of their paths, in a list as it stands. What is read ahead
+    takes at most (`threads` + 2) × `batch_bytes`, whatever the size of shards: larger members are read, or inflated, as
+    streams, and their checksums are verified at their end. Members in Fortran order that are deflated are held whole.
+
+    Args:
+        source: A path or a URL, a glob (`*`, `?`, `[ab]`; `**` for any directories), a directory, or a list of them. Below
+            directories, `.npz` and `.npy` files count whose names, and those of the directories between, begin neither
+            with `.` nor with `_`. A bare `.npy` file is one column, `data`, or one for each field of its records.
+        columns: The members to read, in this order, with or without `.npy`; None is every array.
+        rows: "axis0" makes each entry of the first axes a row, "archive" makes each archive one row, whose cells are the
+            arrays.
+        tensor: As for `read_npz`; `to_polars` makes nested lists of "fixed_shape".
+        batch_size: The most rows of a batch; None is as many as `batch_bytes` allow.
+        batch_bytes: The bytes that batches aim at: small shards are put together, large ones split.
+        hive: False takes directories named `key=value` for what they are, and makes no columns of them.
+        include_file_paths: The name of a column with the path of each row's shard.
+        row_index: The name of a column that counts the rows over all shards.
+        on_error: "raise", or "skip" to leave out shards that cannot be read; `NpzDataset.skipped` has them.
+        widen: True lets shards differ in the width of integers, or of floats; the column has the widest.
+        progress: Called with the rows that have been read and those there are, after every batch, on the thread that
+            asked for the batches.
+        verify: False skips the checksums. Those of rows out of the middle of a member are never compared.
+        mmap: As for `read_npz`.
+        bool8: As for `read_npz`.
+        string_view: As for `read_npz`.
+        unsupported: As for `read_npz`.
+        max_uncompressed_bytes: The most bytes that one deflated member may say it has if it must be held whole.
+        threads: The most threads that read; None is one per core. They end with the stream that they read for.
+        storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+            those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+            one request may cost.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: An option has a word or a number that it does not take, or a source is a URL.
+        TypeError: A source is no path.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import npzarrow as nz
+        >>> import pyarrow as pa
+        >>> folder = tempfile.mkdtemp()
+        >>> for i in range(3):
+        ...     np.savez(f"{folder}/{i}.npz", id=np.arange(2) + i * 2, image=np.zeros((2, 4, 4, 3), "u1"))
+        >>> dataset = nz.scan_npz(f"{folder}/*.npz", columns=["id"], row_index="row")
+        >>> dataset.num_rows
+        6
+        >>> pa.table(dataset).to_pydict()
+        {'id': [0, 1, 2, 3, 4, 5], 'row': [0, 1, 2, 3, 4, 5]}
+    """
+
+def collate_npz(
+    sources: Iterable[Source],
+    *,
+    columns: Sequence[str] | None = None,
+    verify: bool = True,
+    max_uncompressed_bytes: int = 1_073_741_824,
+    threads: int | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Stack the arrays of one-sample archives on a new first axis: a batch for training.
+
+    What `np.stack([np.load(source)[name] for source in sources])` gives for each name, without an array per sample in
+    between: members are read or inflated straight into the batch, on several threads. Samples in Fortran order become C
+    order.
+
+    Args:
+        sources: Bytes-like objects, paths or binary files; each is an archive, and all have arrays of the same dtypes and
+            shapes.
+        columns: The arrays to stack, with or without `.npy`; None is every array, and then the archives must not differ
+            in which they have.
+        verify: False skips the checksums.
+        max_uncompressed_bytes: The most bytes that the deflated members of one archive together may say they have.
+        threads: The most threads that the call may use; None is one per core. None outlives its call.
+
+    Returns:
+        The stacked arrays by name, in the order of `columns` or of the first archive. They own writable memory.
+
+    Raises:
+        FormatError: A source is no archive, or a member is broken.
+        UnsupportedDtypeError: A member holds Python objects, which are never loaded.
+        ChecksumError: The bytes of a member are not those that were written.
+        LimitError: A size exceeds its limit.
+        NpzarrowError: The samples differ in dtype, shape or arrays.
+        KeyError: An archive has no array of a name.
+        ValueError: There are no sources, or an option has a number that it does not take.
+        BufferError: The bytes of a buffer do not lie one behind the other.
+        TypeError: A source is none of the above.
+        OSError: A file cannot be read.
+
+    Example:
+        >>> import io
+        >>> import numpy as np
+        >>> import npzarrow as nz
+        >>> samples = []
+        >>> for label in range(4):
+        ...     file = io.BytesIO()
+        ...     np.savez(file, image=np.full((2, 3), label, "u1"), label=label)
+        ...     samples.append(file.getvalue())
+        >>> batch = nz.collate_npz(samples)
+        >>> batch["label"], batch["image"].shape
+        (array([0, 1, 2, 3]), (4, 2, 3))
+    """
+
 def _run(arguments: list[str]) -> int: ...
+
 def write_npy(
     dest: Destination, array: ArrayLike | ArrowArray | ArrowStream, *, nulls: Literal["raise", "nan"] = "raise"
 ) -> None:
@@ -608,6 +759,209 @@ class NpzBatch:
         Raises:
             ImportError: arro3-core is not installed.
         """
+
+@final
+class NpzDataset:
+    """Many shards as one table: for polars, pyarrow, DuckDB, and whatever else takes an Arrow stream.
+
+    Made by `scan_npz`. Nothing is read until something is asked for; the schema, the number of rows and the plan then
+    come from headers alone, which are read once. Each stream reads the shards anew. It can be pickled, and is then made
+    of the same sources elsewhere; `progress` is left behind.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import npzarrow as nz
+        >>> folder = tempfile.mkdtemp()
+        >>> for i in range(3):
+        ...     np.savez(f"{folder}/{i}.npz", id=np.arange(2) + i * 2, x=np.full((2, 3), i, "f4"))
+        >>> dataset = nz.scan_npz(folder)
+        >>> dataset
+        <npzarrow.NpzDataset: 3 shards, 6 rows>
+        id: Int64
+        x: FixedSizeList(3 x Float32), arrow.fixed_shape_tensor {"shape":[3]}
+        >>> import polars as pl
+        >>> dataset.to_polars().filter(pl.col("id") > 3).select(pl.col("x").arr.sum()).collect()["x"].to_list()
+        [6.0, 6.0]
+    """
+
+    @property
+    def schema(self) -> Schema:
+        """The names and types of the columns."""
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows, from headers alone."""
+
+    @property
+    def shards(self) -> list[ShardInfo]:
+        """What the headers of each shard say, as a list of `ShardInfo`."""
+
+    @property
+    def skipped(self) -> list[str]:
+        """Why shards were left out under `on_error="skip"`: in the schema, and by the scans so far."""
+
+    @property
+    def _skips_errors(self) -> bool: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __reduce__(self) -> tuple[object, ...]: ...
+    def head(self, n: int = 5, *, columns: Sequence[str] | None = None) -> NpzScan:
+        """The first rows, for any consumer of Arrow streams. Only the shards that have them are read, and of stored members
+        only these rows.
+
+        Args:
+            n: How many rows.
+            columns: The columns; None is all.
+        """
+
+    def plan(self, target_bytes: int | None = None) -> list[NpzTask]:
+        """Cut the table into tasks that can be pickled and read anywhere: one for each shard.
+
+        Args:
+            target_bytes: The size that tasks aim at, in bytes of payload: larger shards are split by rows if none of
+                their members is deflated, smaller shards are put together.
+
+        Returns:
+            The tasks, in the order of the rows.
+        """
+
+    def read(self, task: NpzTask, *, columns: Sequence[str] | None = None) -> NpzScan:
+        """Read one task, of this dataset or of one that was pickled with it, for any consumer of Arrow streams.
+
+        Args:
+            task: One of those that `plan` made.
+            columns: The columns; None is all.
+        """
+
+    def to_polars(self) -> pl.LazyFrame:
+        """Make a `polars.LazyFrame`, in which tensors keep their shape as nested arrays.
+
+        Queries read only the columns that they need, and stop where they have enough rows. The other columns are read
+        only from shards in which a row passes the filter.
+
+        Raises:
+            ImportError: Polars is not installed.
+        """
+
+    def to_pyarrow(self) -> pa.RecordBatchReader:
+        """Make a `pyarrow.RecordBatchReader`.
+
+        Raises:
+            ImportError: PyArrow is not installed.
+        """
+
+    def _scan(
+        self,
+        *,
+        columns: Sequence[str] | None = None,
+        limit: int | None = None,
+        shards: Sequence[int] | None = None,
+        nested: bool = False,
+    ) -> NpzScan: ...
+    def _set_columns(self, columns: str) -> None: ...
+
+@final
+class NpzScan:
+    """Rows of a dataset, for any consumer of Arrow streams, any number of times.
+
+    Made by `NpzDataset.head` and `NpzDataset.read`. Each stream reads anew.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import npzarrow as nz
+        >>> import pyarrow as pa
+        >>> folder = tempfile.mkdtemp()
+        >>> np.savez(f"{folder}/a.npz", id=np.arange(1000))
+        >>> rows = nz.scan_npz(folder).head(3)
+        >>> rows.schema.names
+        ['id']
+        >>> pa.table(rows)["id"].to_pylist()
+        [0, 1, 2]
+    """
+
+    @property
+    def schema(self) -> Schema:
+        """The names and types of the columns."""
+
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __iter__(self) -> NpzBatches: ...
+    def to_polars(self) -> pl.DataFrame:
+        """Make a `polars.DataFrame`, in which tensors keep their shape as nested arrays.
+
+        Raises:
+            ImportError: Polars is not installed.
+        """
+
+    def to_pyarrow(self) -> pa.RecordBatchReader:
+        """Make a `pyarrow.RecordBatchReader`.
+
+        Raises:
+            ImportError: PyArrow is not installed.
+        """
+
+@final
+class NpzBatches(Iterator[RecordBatch]):
+    """An iterator over the batches of a scan, each of which is a `RecordBatch` for any consumer of Arrow arrays."""
+
+    def __iter__(self) -> NpzBatches: ...
+    def __next__(self) -> RecordBatch: ...
+
+@final
+class RecordBatch:
+    """One batch."""
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows."""
+
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+@final
+class NpzTask:
+    """A part of a dataset: rows of one shard or of several, to be read anywhere with `NpzDataset.read`.
+
+    Made by `NpzDataset.plan`. It can be pickled, and knows the size and the age of its shards, so that reading another
+    file than the one that was planned is an error.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import npzarrow as nz
+        >>> import pyarrow as pa
+        >>> folder = tempfile.mkdtemp()
+        >>> for i in range(3):
+        ...     np.savez(f"{folder}/{i}.npz", id=np.arange(2) + i * 2)
+        >>> dataset = nz.scan_npz(folder)
+        >>> tasks = dataset.plan()
+        >>> [(task.first_row, task.num_rows, task.num_bytes) for task in tasks]
+        [(0, 2, 16), (2, 2, 16), (4, 2, 16)]
+        >>> pa.table(dataset.read(tasks[1]))["id"].to_pylist()
+        [2, 3]
+    """
+
+    @property
+    def paths(self) -> list[str]:
+        """The shards, in order."""
+
+    @property
+    def first_row(self) -> int:
+        """The number of the first row over all shards."""
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows."""
+
+    @property
+    def num_bytes(self) -> int:
+        """The bytes of the payloads of all columns."""
+
+    def __reduce__(self) -> tuple[object, ...]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Schema:

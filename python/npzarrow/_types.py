@@ -44,8 +44,27 @@ class ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
-Source: TypeAlias = Buffer | NDArray[Any] | str | os.PathLike[str] | os.PathLike[bytes] | BinaryReader
-"""What arrays and archives are read from: memory, a path, or a binary file."""
+Path: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes]
+Source: TypeAlias = Buffer | NDArray[Any] | Path | BinaryReader
+"""What arrays and archives are read from: memory, a path, a URL, or a binary file."""
+
+
+class ShardInfo(TypedDict):
+    """One shard of a dataset, as its headers describe it.
+
+    Attributes:
+        path: The file, as it was found.
+        num_rows: The number of rows.
+        size: The bytes of the file.
+        num_bytes: The bytes of the payloads of all columns.
+        columns: The names of the columns.
+    """
+
+    path: str
+    num_rows: int
+    size: int
+    num_bytes: int
+    columns: list[str]
 
 
 Destination: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | BinaryWriter

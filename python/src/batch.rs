@@ -12,7 +12,7 @@ use pyo3::types::{PyCapsule, PyDict, PyTuple};
 
 use crate::capsule;
 use crate::error::ToPy;
-use crate::input::Input;
+use crate::input::{StorageOptions, open_archive};
 use crate::interrupt;
 use crate::options::{ArrowArguments, open_options, unsupported};
 use crate::schema::Schema;
@@ -55,7 +55,7 @@ pub(crate) struct NpzBatch {
 /// Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
 ///
 /// Args:
-///     source: A bytes-like object, a path, or a binary file, which is read to its end.
+///     source: A bytes-like object, a path, a URL, or a binary file, which is read to its end.
 ///     columns: The members to read, in this order, with or without `.npy`; None is every array.
 ///     rows: "axis0" makes each entry of the first axes a row, "archive" the whole archive one row, whose cells are
 ///         the arrays.
@@ -71,6 +71,9 @@ pub(crate) struct NpzBatch {
 ///     max_uncompressed_bytes: The most bytes that all deflated members together may say they have, checked
 ///         when the archive is opened. Stored members do not count, since they cannot expand; 0 is legal.
 ///     threads: The most threads that the call may use; None is one per core.
+///     storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+///         those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+///         one request may cost.
 ///
 /// Returns:
 ///     The batch, for any number of consumers.
@@ -110,6 +113,7 @@ pub(crate) struct NpzBatch {
 #[pyo3(signature = (
     source, *, columns=None, rows="axis0", tensor="fixed_shape", copy=None, verify=true, mmap=false, bool8=false,
     string_view=false, unsupported="raise", max_uncompressed_bytes=1_073_741_824, threads=None,
+    storage_options=None,
 ))]
 #[expect(
     clippy::too_many_arguments,
@@ -129,6 +133,7 @@ pub(crate) fn read_npz(
     unsupported: &str,
     max_uncompressed_bytes: i128,
     threads: Option<usize>,
+    storage_options: StorageOptions,
 ) -> PyResult<NpzBatch> {
     let py = source.py();
     let mut options = ReadOptions::default()
@@ -136,10 +141,13 @@ pub(crate) fn read_npz(
         .with_unsupported(self::unsupported(unsupported)?);
     options.columns = columns;
     let open = open_options(max_uncompressed_bytes, verify, threads)?;
-    let (_, source) = Input::of(source)?.open(py, mmap)?;
-    let in_file = source.path().is_some();
-    let archive = NpzArchive::with_options(source, &open).or_raise(py)?;
-    let cost = cost(&archive, options.columns.as_deref()).max(if in_file { FILE_MIN } else { 0 });
+    let (owner, archive) = open_archive(source, storage_options, mmap, &open)?;
+    let least = match owner {
+        Some(_) => 0,
+        None if archive.is_remote() => interrupt::NETWORK,
+        None => FILE_MIN,
+    };
+    let cost = cost(&archive, options.columns.as_deref()).max(least);
     let read =
         |interrupt: &npzarrow::Interrupt| archive.columns(&options.clone().with_interrupt(interrupt.clone()));
     let (columns, rows) = interrupt::run(py, cost, read)?.or_raise(py)?;

@@ -5,11 +5,15 @@ use std::io;
 use npzarrow::error::ExportProblem;
 use npzarrow::npy::Dtype;
 use npzarrow::{Error, ErrorKind};
-use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyOSError};
+use pyo3::exceptions::{
+    PyConnectionError, PyKeyError, PyKeyboardInterrupt, PyOSError, PyTimeoutError, PyValueError,
+};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-/// The error number for a directory, on every platform.
+/// Error numbers that are the same on every platform.
+const ENOENT: i32 = 2;
+const EACCES: i32 = 13;
 const EISDIR: i32 = 21;
 
 /// Turns an error into the exception that a Python user expects.
@@ -29,9 +33,10 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
                 (None, Some(path)) if cause.kind() == io::ErrorKind::IsADirectory => {
                     PyOSError::new_err((EISDIR, "Is a directory", path.to_owned()))
                 }
-                (None, _) => PyOSError::new_err(text),
+                (None, path) => of_kind(cause, path, text),
             };
         }
+        ErrorKind::ObjectChanged { .. } => return PyOSError::new_err(text),
         ErrorKind::Interrupted => return PyKeyboardInterrupt::new_err(()),
         ErrorKind::EntryNotFound { name } => {
             return PyKeyError::new_err(format!("{name} is not a file in the archive"));
@@ -47,6 +52,22 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
         _ => "NpzarrowError",
     };
     exception(py, class, text).unwrap_or_else(|error| error)
+}
+
+/// The exception for a failure that has no number, as those of networks have not.
+fn of_kind(cause: &io::Error, path: Option<&str>, text: String) -> PyErr {
+    use io::ErrorKind as Kind;
+    match (cause.kind(), path) {
+        // With these arguments OSError becomes FileNotFoundError or PermissionError.
+        (Kind::NotFound, Some(path)) => PyOSError::new_err((ENOENT, cause.to_string(), path.to_owned())),
+        (Kind::PermissionDenied, Some(path)) => {
+            PyOSError::new_err((EACCES, cause.to_string(), path.to_owned()))
+        }
+        (Kind::TimedOut, _) => PyTimeoutError::new_err(text),
+        (Kind::NotConnected | Kind::ConnectionAborted, _) => PyConnectionError::new_err(text),
+        (Kind::InvalidInput, _) => PyValueError::new_err(text),
+        _ => PyOSError::new_err(text),
+    }
 }
 
 /// The system's words for an error, without the number that Rust appends.

@@ -1,8 +1,12 @@
-//! What Python users pass as a source: bytes-like objects, paths, and binary files.
+//! What Python users pass as a source: bytes-like objects, paths, URLs, and binary files.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use npzarrow::source::Source;
+use npzarrow::npz::OpenOptions;
+use npzarrow::source::remote::{is_url, local_path};
+use npzarrow::source::{RemoteOptions, Source};
+use npzarrow::{Interrupt, NpzArchive};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -10,7 +14,11 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyString};
 
 use crate::error::ToPy;
+use crate::interrupt;
 use crate::owner::{MemoryOwner, Owner, has_buffer};
+
+/// The argument `storage_options`.
+pub(crate) type StorageOptions = Option<BTreeMap<String, String>>;
 
 /// A source, sorted out.
 pub(crate) enum Input<'py> {
@@ -18,17 +26,29 @@ pub(crate) enum Input<'py> {
     Buffer(Bound<'py, PyAny>),
     /// A path.
     Path(PathBuf),
+    /// A URL of an object store or a server, and how to reach it.
+    Url(String, RemoteOptions),
     /// An object with `read`.
     File(Bound<'py, PyAny>),
 }
 
 impl<'py> Input<'py> {
-    /// Sorts a source out: `bytes`, then `str` and `os.PathLike`, then anything with a buffer, then anything
-    /// with `read`.
-    pub(crate) fn of(source: &Bound<'py, PyAny>) -> PyResult<Self> {
+    /// Sorts a source out: `bytes`, then URLs, then `str` and `os.PathLike`, then anything with a buffer, then
+    /// anything with `read`.
+    pub(crate) fn of(source: &Bound<'py, PyAny>, storage: StorageOptions) -> PyResult<Self> {
         let py = source.py();
         if source.is_instance_of::<PyBytes>() {
             return Ok(Self::Buffer(source.clone()));
+        }
+        let text = source.cast::<PyString>().ok().and_then(|text| text.to_str().ok());
+        if let Some(url) = text.filter(|text| text.contains("://")) {
+            if is_url(url) {
+                let options = RemoteOptions::try_from_storage(storage.unwrap_or_default()).or_raise(py)?;
+                return Ok(Self::Url(url.to_owned(), options));
+            }
+            if let Some(path) = local_path(url) {
+                return Ok(Self::Path(path));
+            }
         }
         if let Some(path) = path_of(source)? {
             return Ok(Self::Path(path));
@@ -41,7 +61,7 @@ impl<'py> Input<'py> {
         }
         let found = source.get_type().name()?;
         Err(PyTypeError::new_err(format!(
-            "source must be a bytes-like object, a path, or a binary file, not {found}"
+            "source must be a bytes-like object, a path, a URL, or a binary file, not {found}"
         )))
     }
 
@@ -63,6 +83,13 @@ impl<'py> Input<'py> {
                 Ok((owner, source))
             }
             Self::Path(path) => Ok((None, py.detach(|| Source::open(&path)).or_raise(py)?)),
+            Self::Url(..) if mmap => Err(PyValueError::new_err("mmap=True needs a path, not a URL")),
+            Self::Url(url, options) => {
+                let open = |interrupt: &Interrupt| {
+                    Source::open_url(&url, &options.with_interrupt(interrupt.clone()))
+                };
+                Ok((None, interrupt::run(py, interrupt::NETWORK, open)?.or_raise(py)?))
+            }
             Self::File(file) => {
                 let content = file.call_method0(intern!(py, "read"))?;
                 if !has_buffer(&content) {
@@ -73,6 +100,24 @@ impl<'py> Input<'py> {
             }
         }
     }
+}
+
+/// Opens a source as an archive: reads its directory.
+pub(crate) fn open_archive(
+    source: &Bound<'_, PyAny>,
+    storage: StorageOptions,
+    mmap: bool,
+    options: &OpenOptions,
+) -> PyResult<(Option<Owner>, NpzArchive)> {
+    let py = source.py();
+    let (owner, source) = Input::of(source, storage)?.open(py, mmap)?;
+    // The directory of a large remote archive may not have come with its end.
+    let cost = match source {
+        Source::Memory(_) | Source::File(_) => 0,
+        _ => interrupt::NETWORK,
+    };
+    let archive = interrupt::run(py, cost, |_| NpzArchive::with_options(source, options))?.or_raise(py)?;
+    Ok((owner, archive))
 }
 
 /// A `str` or `os.PathLike` as a path; an error if it is a URL.

@@ -11,6 +11,8 @@ use pyo3::prelude::*;
 pub(crate) const DETACH_MIN: u64 = 64 << 10;
 /// Work on more bytes than this may last long enough for a person to want to stop it.
 const POLL_MIN: u64 = 64 << 20;
+/// What waits for another machine lasts as long as that takes.
+pub(crate) const NETWORK: u64 = u64::MAX;
 /// How often signals are looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 

@@ -11,6 +11,8 @@
 
 mod batch;
 mod capsule;
+mod collate;
+mod dataset;
 mod dtype;
 mod error;
 mod input;
@@ -23,8 +25,10 @@ mod output;
 mod owner;
 mod program;
 mod raw;
+mod scan;
 mod schema;
 mod stream;
+mod task;
 mod views;
 mod write;
 
@@ -36,13 +40,21 @@ mod _core {
     #[pymodule_export]
     use super::batch::{NpzBatch, read_npz};
     #[pymodule_export]
+    use super::collate::collate_npz;
+    #[pymodule_export]
+    use super::dataset::{NpzDataset, scan_npz};
+    #[pymodule_export]
     use super::npy::{NpyArray, load_npy, read_npy};
     #[pymodule_export]
     use super::npz::{NpzFile, load_npz};
     #[pymodule_export]
     use super::program::run;
     #[pymodule_export]
+    use super::scan::{NpzBatches, NpzScan, RecordBatchExport};
+    #[pymodule_export]
     use super::schema::Schema;
+    #[pymodule_export]
+    use super::task::NpzTask;
     #[pymodule_export]
     use super::views::{NpzItems, NpzIterator, NpzValues};
     #[pymodule_export]

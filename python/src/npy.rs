@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyCapsule, PyTuple};
 
 use crate::capsule;
 use crate::error::ToPy;
-use crate::input::Input;
+use crate::input::{Input, StorageOptions};
 use crate::interrupt;
 use crate::ndarray;
 use crate::options::ArrowArguments;
@@ -27,8 +27,11 @@ use crate::stream;
 /// Follows the format of `numpy.lib.format`, versions 1.0 to 3.0, and `spdl.io.load_npy` of SPDL 0.8.
 ///
 /// Args:
-///     source: A bytes-like object whose bytes lie one behind the other, a path, or a binary file.
+///     source: A bytes-like object whose bytes lie one behind the other, a path, a URL, or a binary file.
 ///     copy: True for an array that is independent of the source, and writable.
+///     storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+///         those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+///         one request may cost.
 ///
 /// Returns:
 ///     The array.
@@ -54,12 +57,16 @@ use crate::stream;
 ///     >>> array.flags.writeable
 ///     False
 #[pyfunction]
-#[pyo3(signature = (source, *, copy=false))]
-pub(crate) fn load_npy<'py>(source: &Bound<'py, PyAny>, copy: bool) -> PyResult<Bound<'py, PyAny>> {
+#[pyo3(signature = (source, *, copy=false, storage_options=None))]
+pub(crate) fn load_npy<'py>(
+    source: &Bound<'py, PyAny>,
+    copy: bool,
+    storage_options: StorageOptions,
+) -> PyResult<Bound<'py, PyAny>> {
     if let Ok(bytes) = source.cast_exact::<PyBytes>() {
         load_bytes(bytes, copy)
     } else {
-        load_other(source, copy)
+        load_other(source, copy, storage_options)
     }
 }
 
@@ -73,9 +80,13 @@ fn load_bytes<'py>(bytes: &Bound<'py, PyBytes>, copy: bool) -> PyResult<Bound<'p
     ndarray::over_bytes(&header, bytes)?.or_raise(py)
 }
 
-fn load_other<'py>(source: &Bound<'py, PyAny>, copy: bool) -> PyResult<Bound<'py, PyAny>> {
+fn load_other<'py>(
+    source: &Bound<'py, PyAny>,
+    copy: bool,
+    storage_options: StorageOptions,
+) -> PyResult<Bound<'py, PyAny>> {
     let py = source.py();
-    match Input::of(source)? {
+    match Input::of(source, storage_options)? {
         Input::Buffer(object) => {
             let owner = BufferOwner::export(&object)?;
             let header = parse_copy(owner.get().as_slice()).or_raise(py)?;
@@ -92,6 +103,14 @@ fn load_other<'py>(source: &Bound<'py, PyAny>, copy: bool) -> PyResult<Bound<'py
             // Even a small file may lie on a slow disk.
             let array = interrupt::run(py, bytes.max(1 << 16), read)?.or_raise(py)?;
             let (header, payload) = array.into_parts();
+            ndarray::of_payload(py, &header, payload, None)
+        }
+        Input::Url(url, options) => {
+            let read = |interrupt: &npzarrow::Interrupt| {
+                let source = Source::open_url(&url, &options.with_interrupt(interrupt.clone()))?;
+                Array::read(&source, default_threads(), interrupt)
+            };
+            let (header, payload) = interrupt::run(py, interrupt::NETWORK, read)?.or_raise(py)?.into_parts();
             ndarray::of_payload(py, &header, payload, None)
         }
         // What was read belongs to nobody else, but `bytes` cannot be written to.
@@ -146,7 +165,7 @@ pub(crate) struct NpyArray {
 /// Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
 ///
 /// Args:
-///     source: A bytes-like object, a path, or a binary file.
+///     source: A bytes-like object, a path, a URL, or a binary file.
 ///     copy: None shares where possible; False shares or raises, saying why it cannot; True copies always.
 ///     mmap: True maps a path instead of reading it, so that its pages are shared. If the file is truncated
 ///         meanwhile, touching what is gone ends the process.
@@ -156,6 +175,9 @@ pub(crate) struct NpyArray {
 ///     bool8: True makes booleans `arrow.bool8`, which shares their bytes, instead of packed bits.
 ///     string_view: True makes text and bytes views, which share strings of more than 12 bytes.
 ///     name: The name of the field.
+///     storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+///         those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+///         one request may cost.
 ///
 /// Returns:
 ///     The array, for any number of consumers.
@@ -181,7 +203,7 @@ pub(crate) struct NpyArray {
 ///     >>> array.transfer
 ///     'copied: four bytes per code point become UTF-8'
 #[pyfunction]
-#[pyo3(signature = (source, *, copy=None, mmap=false, rows="axis0", tensor="fixed_shape", bool8=false, string_view=false, name=""))]
+#[pyo3(signature = (source, *, copy=None, mmap=false, rows="axis0", tensor="fixed_shape", bool8=false, string_view=false, name="", storage_options=None))]
 #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python function")]
 pub(crate) fn read_npy(
     source: &Bound<'_, PyAny>,
@@ -192,15 +214,21 @@ pub(crate) fn read_npy(
     bool8: bool,
     string_view: bool,
     name: &str,
+    storage_options: StorageOptions,
 ) -> PyResult<NpyArray> {
     let py = source.py();
     let options = ArrowArguments { copy, rows, tensor, bool8, string_view }.options()?;
-    let input = match Input::of(source)? {
+    let input = match Input::of(source, storage_options)? {
         Input::File(file) => Input::Buffer(stream::read_array(&file)?.into_any()),
         input => input,
     };
     let (_, source) = input.open(py, mmap)?;
-    let bytes = source.len().max(if source.path().is_some() { 1 << 16 } else { 0 });
+    let least = match (&source, source.path()) {
+        (Source::Memory(_), None) => 0,
+        (Source::Memory(_) | Source::File(_), _) => 1 << 16,
+        _ => interrupt::NETWORK,
+    };
+    let bytes = source.len().max(least);
     let read = |interrupt: &npzarrow::Interrupt| {
         let column = Array::read(&source, default_threads(), interrupt)?.into_column(name, &options);
         column.map_err(|error| match source.path() {

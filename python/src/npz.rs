@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::dtype;
 use crate::error::{ToPy, in_member};
-use crate::input::Input;
+use crate::input::{StorageOptions, open_archive};
 use crate::interrupt;
 use crate::ndarray;
 use crate::options::open_options;
@@ -59,13 +59,16 @@ pub(crate) struct NpzFile {
 /// Follows APPNOTE 6.3.10 (ZIP) within strict bounds, and `spdl.io.load_npz` of SPDL 0.8, of which it takes the place.
 ///
 /// Args:
-///     source: A bytes-like object whose bytes lie one behind the other, a path, or a binary file.
+///     source: A bytes-like object whose bytes lie one behind the other, a path, a URL, or a binary file.
 ///     max_uncompressed_bytes: The most bytes that all deflated members together may say they have, checked
 ///         when the archive is opened. Stored members do not count, since they cannot expand; 0 is legal.
 ///     verify: False skips the checksums. Each is verified once, when its member is first read.
 ///     threads: The most threads that one call may use; None is one per core. None outlives its call.
 ///     mmap: True maps a path instead of reading it, so that arrays share its pages. If the file is truncated
 ///         meanwhile, touching what is gone ends the process.
+///     storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+///         those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+///         one request may cost.
 ///
 /// Returns:
 ///     A mapping from names to arrays.
@@ -90,18 +93,17 @@ pub(crate) struct NpzFile {
 ///     >>> archive["x"]
 ///     array([0, 1, 2])
 #[pyfunction]
-#[pyo3(signature = (source, *, max_uncompressed_bytes=1_073_741_824, verify=true, threads=None, mmap=false))]
+#[pyo3(signature = (source, *, max_uncompressed_bytes=1_073_741_824, verify=true, threads=None, mmap=false, storage_options=None))]
 pub(crate) fn load_npz(
     source: &Bound<'_, PyAny>,
     max_uncompressed_bytes: i128,
     verify: bool,
     threads: Option<usize>,
     mmap: bool,
+    storage_options: StorageOptions,
 ) -> PyResult<NpzFile> {
-    let py = source.py();
     let options = open_options(max_uncompressed_bytes, verify, threads)?;
-    let (owner, source) = Input::of(source)?.open(py, mmap)?;
-    let archive = NpzArchive::with_options(source, &options).or_raise(py)?;
+    let (owner, archive) = open_archive(source, storage_options, mmap, &options)?;
     Ok(NpzFile { archive, owner, closed: AtomicBool::new(false) })
 }
 
@@ -131,7 +133,11 @@ impl NpzFile {
     /// How many bytes reading a member touches.
     fn cost(&self, index: usize) -> u64 {
         let declared = self.archive.entry(index).map_or(0, npzarrow::zip::Entry::declared_size);
-        if self.owner.is_none() { declared.max(FILE_MIN) } else { declared }
+        match &self.owner {
+            Some(_) => declared,
+            None if self.archive.is_remote() => interrupt::NETWORK,
+            None => declared.max(FILE_MIN),
+        }
     }
 
     fn check_open(&self) -> PyResult<()> {
@@ -271,7 +277,7 @@ impl NpzFile {
                 let found = names.iter().map(|name| self.archive.index_of(name).or_raise(py));
                 found.collect::<PyResult<_>>()?
             }
-            None => (0..self.len()).filter(|&index| self.archive.is_array(index)).collect(),
+            None => py.detach(|| (0..self.len()).filter(|&index| self.archive.is_array(index)).collect()),
         };
         let cost = indices.iter().fold(0_u64, |sum, &index| sum.saturating_add(self.cost(index)));
         let arrays = interrupt::run(py, cost, |interrupt| self.archive.arrays(&indices, interrupt))?;
@@ -304,7 +310,13 @@ impl NpzFile {
     ///     ('x', dtype('float32'), (2, 3), 'copied: the member is deflated')
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.check_open()?;
-        let members = py.detach(|| self.archive.info(&ArrowOptions::default()));
+        let indices: Vec<usize> = (0..self.len()).collect();
+        let cost = if self.archive.is_remote() { interrupt::NETWORK } else { FILE_MIN };
+        let members = interrupt::run(py, cost, |interrupt| {
+            // If this fails, each member says so itself.
+            let _fetched = self.archive.prepare_headers(&indices, interrupt);
+            self.archive.info(&ArrowOptions::default())
+        })?;
         let described = members.iter().map(|member| describe(py, member)).collect::<PyResult<Vec<_>>>()?;
         PyList::new(py, described)
     }

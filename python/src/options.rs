@@ -94,7 +94,11 @@ pub(crate) fn write_options(
 }
 
 /// Finds a word among those that an argument takes.
-fn choose<T: Copy, const N: usize>(argument: &str, word: &str, choices: [(&str, T); N]) -> PyResult<T> {
+pub(crate) fn choose<T: Copy, const N: usize>(
+    argument: &str,
+    word: &str,
+    choices: [(&str, T); N],
+) -> PyResult<T> {
     choices.iter().find(|(known, _)| *known == word).map(|(_, value)| *value).ok_or_else(|| {
         let known = choices.map(|(known, _)| format!("{known:?}")).join(", ");
         PyValueError::new_err(format!("{argument} must be one of {known}, not {word:?}"))

@@ -1,7 +1,7 @@
 //! `write_npy`, `write_npz` and `align`: files out of arrays.
 
 use npzarrow::npz::{self, NpzWriter, WriteOptions};
-use npzarrow::{Error, NpzArchive, write};
+use npzarrow::{Error, write};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -9,7 +9,7 @@ use pyo3::types::PyMapping;
 use pyo3_arrow::input::{AnyArray, AnyRecordBatch};
 
 use crate::error::ToPy;
-use crate::input::Input;
+use crate::input::open_archive;
 use crate::interrupt;
 use crate::options::{nulls, open_options, write_options};
 use crate::output::Output;
@@ -192,10 +192,8 @@ pub(crate) fn align(source: &Bound<'_, PyAny>, dest: &Bound<'_, PyAny>, align: u
     let options = write_options(None, None, align, None)?;
     // What deflated members declare does not matter: they are not inflated.
     let open = open_options(i128::MAX, true, None)?;
-    let (_owner, source) = Input::of(source)?.open(py, false)?;
-    let bytes = source.len().max(1 << 16);
-    let archive = NpzArchive::with_options(source, &open).or_raise(py)?;
-    run(py, bytes, Output::of(dest)?, options, |output, options| npz::align(&archive, output, options))
+    let (_owner, archive) = open_archive(source, None, false, &open)?;
+    run(py, u64::MAX, Output::of(dest)?, options, |output, options| npz::align(&archive, output, options))
 }
 
 /// Writes an archive to an output and gives that back.

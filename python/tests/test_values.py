@@ -132,7 +132,7 @@ def test_many_axes(ndim: int, fortran: bool) -> None:
 
 
 @pytest.mark.parametrize(("kwargs", "writable"), [({}, False), ({"copy": False}, False), ({"copy": True}, True)])
-def test_copy_of_load_npy(kwargs: dict[str, bool], writable: bool) -> None:
+def test_copy_of_load_npy(kwargs: dict[str, Any], writable: bool) -> None:
     array = random_array(np.dtype(">f4"), Layout((3, 4), fortran=True))
     data = npy(array)
     loaded = nz.load_npy(data, **kwargs)

@@ -108,5 +108,5 @@ fn size_of(array: &NpyArray) -> u64 {
 }
 
 fn is_npy(archive: &NpzArchive, index: usize) -> bool {
-    archive.directory_name(index).is_some_and(|name| name.to_ascii_lowercase().ends_with(".npy"))
+    archive.entry_name(index).is_some_and(|name| name.to_ascii_lowercase().ends_with(".npy"))
 }

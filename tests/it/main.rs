@@ -12,11 +12,19 @@ mod cli;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod datasets;
+#[cfg(test)]
 mod errors;
+#[cfg(test)]
+#[cfg(feature = "object-store")]
+mod http_server;
 #[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod paths;
+#[cfg(test)]
+#[cfg(feature = "object-store")]
+mod remote;
 #[cfg(test)]
 mod second_opinion;
 #[cfg(test)]
