@@ -6,9 +6,19 @@ from typing import Any, Literal, TypeVar, final, overload
 import arro3.core
 import polars as pl
 import pyarrow as pa
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from npzarrow._types import MemberInfo, Path, RowLayout, ShardInfo, Source, TensorLayout
+from npzarrow._types import (
+    ArrowArray,
+    ArrowStream,
+    Destination,
+    MemberInfo,
+    Path,
+    RowLayout,
+    ShardInfo,
+    Source,
+    TensorLayout,
+)
 
 __version__: str
 
@@ -382,6 +392,125 @@ def collate_npz(
         >>> batch = nz.collate_npz(samples)
         >>> batch["label"], batch["image"].shape
         (array([0, 1, 2, 3]), (4, 2, 3))
+    """
+
+def _run(arguments: list[str]) -> int: ...
+def write_npy(
+    dest: Destination, array: ArrayLike | ArrowArray | ArrowStream, *, nulls: Literal["raise", "nan"] = "raise"
+) -> None:
+    """Write one array as `.npy`: a NumPy array bit for bit as `np.save` does, or an Arrow array.
+
+    A NumPy array keeps its dtype and its order; anything that `np.asarray` takes is one. Arrow arrays (of pyarrow,
+    polars, arro3, and whatever else has `__arrow_c_array__` or `__arrow_c_stream__`) become what `write_npz` says. A
+    path has the whole file or what it had before. The array must not be written to meanwhile.
+
+    Follows the format of `numpy.lib.format`, in the lowest of the versions 1.0 to 3.0 that can hold the dtype.
+
+    Args:
+        dest: A path, or a binary file, which is written to from where it is.
+        array: The array.
+        nulls: What becomes of nulls of Arrow that are no NaT: "raise", or "nan" for floats.
+
+    Raises:
+        UnsupportedDtypeError: The dtype holds Python objects, or NumPy has no dtype for the type.
+        NpzarrowError: The values are of no shape, or null where they cannot be.
+        ValueError: An option has a word that it does not take.
+        TypeError: The destination is neither a path nor a file.
+        OSError: The file cannot be written.
+
+    Example:
+        >>> import io
+        >>> import numpy as np
+        >>> import npzarrow as nz
+        >>> file = io.BytesIO()
+        >>> nz.write_npy(file, np.arange(3))
+        >>> file.seek(0)
+        0
+        >>> np.load(file)
+        array([0, 1, 2])
+    """
+
+def write_npz(
+    dest: Destination,
+    data: Mapping[str, ArrayLike] | ArrowArray | ArrowStream,
+    *,
+    compression: Literal["deflate"] | None = None,
+    level: int | None = None,
+    align: int = 64,
+    nulls: Literal["raise", "nan", "mask"] = "raise",
+    threads: int | None = None,
+) -> None:
+    """Write arrays or a table as `.npz`, in which every payload begins at a multiple of 64 bytes, so that it can be mapped.
+
+    `np.load` and any ZIP tool read it; `read_npz(path, mmap=True)` and `load_npz(path, mmap=True)` share its pages.
+
+    A mapping of NumPy arrays is written bit for bit. Tables, batches and streams of Arrow (of pyarrow, polars, DuckDB,
+    arro3, and whatever else has `__arrow_c_array__` or `__arrow_c_stream__`) become one array per column: tensors,
+    fixed-size lists and lists of one length give axes; timestamps, dates and durations `datetime64` and `timedelta64`,
+    null as NaT; text and bytes `U` and `S` of the longest value; structs structured dtypes. All else, ragged lists and
+    decimals for instance, is an error that names the column. Of a stream one batch is held in memory: columns grow in
+    temporary files beside the destination.
+
+    A path has the whole file or what it had before; nothing is appended to its name. Arrays must not be written to
+    meanwhile. Equal arrays make equal files.
+
+    Follows APPNOTE 6.3 of ZIP (zip64 where needed, the extra field 0xa11e for the alignment) and `numpy.lib.format`.
+
+    Args:
+        dest: A path, or a binary file, which is written to from where it is and needs no seeking.
+        data: A mapping of names to arrays, or Arrow data.
+        compression: None stores, "deflate" compresses on all threads; what hardly becomes smaller is stored.
+        level: From 1 (fast) to 9 (small); None chooses what makes files as small as those of `np.savez_compressed`.
+        align: Payloads of stored members begin at multiples of this many bytes, a power of two up to 32768.
+        nulls: What becomes of nulls of Arrow that are no NaT: "raise"; "nan" for floats; "mask" writes zeros, and an
+            array beside it, named as the column with `_mask` behind, that is true where a value is missing.
+        threads: The most threads that the call may use; None is one per core.
+
+    Raises:
+        UnsupportedDtypeError: A dtype holds Python objects, or NumPy has no dtype for a type.
+        NpzarrowError: A name is empty, given twice or too long, or values are of no shape, or null where they cannot be.
+        ValueError: An option has a word or a number that it does not take.
+        TypeError: The data or the destination is none of the above.
+        OSError: The file cannot be written.
+
+    Example:
+        >>> import io
+        >>> import numpy as np
+        >>> import npzarrow as nz
+        >>> file = io.BytesIO()
+        >>> nz.write_npz(file, {"id": np.arange(2), "image": np.zeros((2, 4, 3), "f4")})
+        >>> with nz.load_npz(file.getvalue()) as arrays:
+        ...     [(info["name"], info["offset"], info["aligned"]) for info in arrays.info()]
+        [('id', 192, True), ('image', 384, True)]
+    """
+
+def align(source: Source, dest: Destination, *, align: int = 64) -> None:
+    """Rewrite an archive so that its payloads begin at multiples of 64 bytes, and can be mapped.
+
+    Members are copied as they are: nothing is inflated or compressed, and what is no array is kept. The checksums of
+    stored members are verified. A path has the whole file or what it had before, and may be that of the source.
+
+    Args:
+        source: The archive: a bytes-like object, a path, or a binary file, which is read to its end.
+        dest: A path, or a binary file, which is written to from where it is.
+        align: The multiple, a power of two up to 32768.
+
+    Raises:
+        FormatError: The source is no archive, or a member is broken.
+        ChecksumError: The bytes of a stored member are not those that were written.
+        NpzarrowError: Two members have the same name.
+        TypeError: The source or the destination is none of the above.
+        OSError: A file cannot be read or written.
+
+    Example:
+        >>> import io
+        >>> import numpy as np
+        >>> import npzarrow as nz
+        >>> file, aligned = io.BytesIO(), io.BytesIO()
+        >>> np.savez(file, x=np.arange(3))
+        >>> nz.align(file.getvalue(), aligned)
+        >>> [nz.load_npz(f.getvalue()).info()[0]["aligned"] for f in (file, aligned)]
+        [False, True]
     """
 
 @final

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use npzarrow::error::ExportProblem;
 use npzarrow::npy::Dtype;
 use npzarrow::{Error, ErrorKind};
 use pyo3::exceptions::{
@@ -20,6 +21,10 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
     let text = error.to_string();
     let class = match error.kind() {
         ErrorKind::Io(cause) => {
+            // What a file object raised is raised again.
+            if let Some(raised) = cause.get_ref().and_then(|cause| cause.downcast_ref::<PyErr>()) {
+                return raised.clone_ref(py);
+            }
             let path = error.location().path.as_deref();
             return match (cause.raw_os_error(), path) {
                 // With these arguments OSError becomes FileNotFoundError, PermissionError and so on.
@@ -36,7 +41,9 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
         ErrorKind::EntryNotFound { name } => {
             return PyKeyError::new_err(format!("{name} is not a file in the archive"));
         }
-        ErrorKind::UnsupportedDtype { .. } | ErrorKind::ObjectDtype { .. } => "UnsupportedDtypeError",
+        ErrorKind::UnsupportedDtype { .. }
+        | ErrorKind::ObjectDtype { .. }
+        | ErrorKind::Export { problem: ExportProblem::NoDtype { .. }, .. } => "UnsupportedDtypeError",
         ErrorKind::LimitExceeded { .. } | ErrorKind::HeaderTooLarge { .. } | ErrorKind::Allocation { .. } => {
             "LimitError"
         }
@@ -77,6 +84,13 @@ pub(crate) fn unknown_dtype(py: Python<'_>, dtype: &Dtype, refusal: &PyErr) -> P
     let error = exception(py, "UnsupportedDtypeError", text).unwrap_or_else(|error| error);
     error.set_cause(py, Some(refusal.clone_ref(py)));
     error
+}
+
+/// The error for arrays of Python objects.
+#[cold]
+pub(crate) fn no_objects(py: Python<'_>, dtype: &Bound<'_, PyAny>) -> PyErr {
+    let text = format!("dtype {dtype} holds Python objects, which are never written");
+    exception(py, "UnsupportedDtypeError", text).unwrap_or_else(|error| error)
 }
 
 /// Adds the member to an exception that does not know it.

@@ -50,16 +50,8 @@ impl<'py> Input<'py> {
                 return Ok(Self::Path(path));
             }
         }
-        if source.is_instance_of::<PyString>() || source.hasattr(intern!(py, "__fspath__"))? {
-            static FSDECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-            let path: PathBuf = FSDECODE.import(py, "os", "fsdecode")?.call1((source,))?.extract()?;
-            return match path.to_str().and_then(|path| path.split_once("://")) {
-                Some((scheme, _)) if !path.exists() => Err(PyValueError::new_err(format!(
-                    "{}: {scheme} URLs cannot be opened here",
-                    path.display()
-                ))),
-                _ => Ok(Self::Path(path)),
-            };
+        if let Some(path) = path_of(source)? {
+            return Ok(Self::Path(path));
         }
         if has_buffer(source) {
             return Ok(Self::Buffer(source.clone()));
@@ -126,6 +118,22 @@ pub(crate) fn open_archive(
     };
     let archive = interrupt::run(py, cost, |_| NpzArchive::with_options(source, options))?.or_raise(py)?;
     Ok((owner, archive))
+}
+
+/// A `str` or `os.PathLike` as a path; an error if it is a URL.
+pub(crate) fn path_of(object: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
+    static FSDECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = object.py();
+    if !object.is_instance_of::<PyString>() && !object.hasattr(intern!(py, "__fspath__"))? {
+        return Ok(None);
+    }
+    let path: PathBuf = FSDECODE.import(py, "os", "fsdecode")?.call1((object,))?.extract()?;
+    match path.to_str().and_then(|path| path.split_once("://")) {
+        Some((scheme, _)) if !path.exists() => {
+            Err(PyValueError::new_err(format!("{}: {scheme} URLs cannot be opened here", path.display())))
+        }
+        _ => Ok(Some(path)),
+    }
 }
 
 /// The error for a file that was opened in text mode.

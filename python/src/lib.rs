@@ -21,12 +21,16 @@ mod ndarray;
 mod npy;
 mod npz;
 mod options;
+mod output;
 mod owner;
+mod program;
+mod raw;
 mod scan;
 mod schema;
 mod stream;
 mod task;
 mod views;
+mod write;
 
 use pyo3::prelude::*;
 
@@ -44,6 +48,8 @@ mod _core {
     #[pymodule_export]
     use super::npz::{NpzFile, load_npz};
     #[pymodule_export]
+    use super::program::run;
+    #[pymodule_export]
     use super::scan::{NpzBatches, NpzScan, RecordBatchExport};
     #[pymodule_export]
     use super::schema::Schema;
@@ -51,6 +57,8 @@ mod _core {
     use super::task::NpzTask;
     #[pymodule_export]
     use super::views::{NpzItems, NpzIterator, NpzValues};
+    #[pymodule_export]
+    use super::write::{align, write_npy, write_npz};
 
     use pyo3::prelude::*;
 

@@ -1,8 +1,9 @@
 //! Keyword arguments in the crate's terms.
 
+use npzarrow::arrow::export::Nulls;
 use npzarrow::arrow::{ArrowOptions, CopyMode, RowLayout, TensorLayout};
 use npzarrow::default_threads;
-use npzarrow::npz::{OpenOptions, Unsupported};
+use npzarrow::npz::{Compression, OpenOptions, Unsupported, WriteOptions};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -60,6 +61,35 @@ pub(crate) fn open_options(
     Ok(OpenOptions::default()
         .with_max_uncompressed(max_uncompressed)
         .with_verify(verify)
+        .with_threads(threads.unwrap_or_else(default_threads)))
+}
+
+/// What becomes of nulls.
+pub(crate) fn nulls(word: &str) -> PyResult<Nulls> {
+    choose("nulls", word, [("raise", Nulls::Raise), ("nan", Nulls::Nan), ("mask", Nulls::Mask)])
+}
+
+/// How files are written.
+pub(crate) fn write_options(
+    compression: Option<&str>,
+    level: Option<u32>,
+    align: u32,
+    threads: Option<usize>,
+) -> PyResult<WriteOptions> {
+    if threads == Some(0) {
+        return Err(PyValueError::new_err("threads must be at least 1"));
+    }
+    let compression = match (compression, level) {
+        (None, None) => Compression::Stored,
+        (None, Some(_)) => return Err(PyValueError::new_err("level needs compression=\"deflate\"")),
+        (Some(word), level) => {
+            choose("compression", word, [("deflate", ())])?;
+            Compression::Deflated { level }
+        }
+    };
+    Ok(WriteOptions::default()
+        .with_compression(compression)
+        .with_align(align)
         .with_threads(threads.unwrap_or_else(default_threads)))
 }
 
