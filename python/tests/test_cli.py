@@ -35,7 +35,7 @@ def test_the_console_script_is_the_program(shards: Path) -> None:
     found = [json.loads(line) for line in result.stdout.splitlines()]
     assert [[array["name"] for array in file["arrays"]] for file in found] == [["id", "image"]] * 2
     assert run("--version").stdout == f"npzarrow {nz.__version__}\n"
-    module = [sys.executable, "-m", "npzarrow", "verify", str(shards)]
+    module = [sys.executable, "-P", "-m", "npzarrow", "verify", str(shards)]
     result = subprocess.run(module, capture_output=True, text=True, check=False)  # noqa: S603
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.endswith(": all is well\n")
