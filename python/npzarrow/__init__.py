@@ -6,14 +6,12 @@ and whatever else takes it. All of them read bytes-like objects, paths and binar
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Mapping, ValuesView
+from collections.abc import Mapping
 
 from npzarrow._core import (
     NpyArray,
     NpzBatch,
     NpzFile,
-    NpzItems,
-    NpzValues,
     Schema,
     __version__,
     load_npy,
@@ -52,5 +50,3 @@ __all__ = [
 ]
 
 Mapping.register(NpzFile)
-ValuesView.register(NpzValues)
-ItemsView.register(NpzItems)

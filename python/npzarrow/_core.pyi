@@ -1,6 +1,6 @@
 """The compiled part of npzarrow."""
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Iterable, Iterator, KeysView, Mapping
 from typing import Any, Literal, TypeVar, final, overload
 
 import arro3.core
@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from npzarrow._types import MemberInfo, RowLayout, Source, TensorLayout
+from npzarrow._views import NpzItems, NpzValues
 
 __version__: str
 
@@ -162,7 +163,7 @@ def read_npy(
 def read_npz(
     source: Source,
     *,
-    columns: Sequence[str] | None = None,
+    columns: Iterable[str] | None = None,
     rows: RowLayout = "axis0",
     tensor: TensorLayout = "fixed_shape",
     copy: bool | None = None,
@@ -275,7 +276,7 @@ class NpzFile(Mapping[str, NDArray[Any]]):
     def __enter__(self) -> NpzFile: ...
     def __exit__(self, *_exception: object) -> None: ...
     def close(self) -> None:
-        """Refuse further reads; arrays that were read stay as they are."""
+        """Release the source and refuse further reads; arrays that were read stay as they are."""
 
     @overload
     def get(self, key: str, default: None = None) -> NDArray[Any] | None:
@@ -292,7 +293,13 @@ class NpzFile(Mapping[str, NDArray[Any]]):
     def items(self) -> NpzItems:
         """View the names with their arrays; each is read when it is reached."""
 
-    def load(self, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+    def _arrays(self) -> Iterator[NDArray[Any]]:
+        """Iterate over the arrays."""
+
+    def _pairs(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Iterate over the names with their arrays."""
+
+    def load(self, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
         """Read several arrays at once, in parallel where that pays.
 
         Shares and copies as single access does.
@@ -305,7 +312,7 @@ class NpzFile(Mapping[str, NDArray[Any]]):
 
         Raises:
             KeyError: There is no array of one of the names.
-            NpzarrowError: Something is wrong with a member.
+            NpzarrowError: Something is wrong with a member, or several members have one name.
             ValueError: The archive is closed.
 
         Example:
@@ -338,20 +345,6 @@ class NpzFile(Mapping[str, NDArray[Any]]):
             >>> info["name"], info["dtype"], info["shape"], info["transfer"]
             ('x', dtype('float32'), (2, 3), 'copied: the member is deflated')
         """
-
-@final
-class NpzValues(ValuesView[NDArray[Any]]):
-    """The arrays of an archive."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[NDArray[Any]]: ...
-
-@final
-class NpzItems(ItemsView[str, NDArray[Any]]):
-    """The names of an archive with their arrays."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[tuple[str, NDArray[Any]]]: ...
 
 @final
 class NpzIterator(Iterator[str]):

@@ -4,21 +4,18 @@ use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::Schema as ArrowSchema;
+use npzarrow::Column;
 use npzarrow::npz::ReadOptions;
-use npzarrow::{Column, NpzArchive};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyTuple};
 
+use crate::archive::Archive;
 use crate::capsule;
 use crate::error::ToPy;
-use crate::input::Input;
 use crate::interrupt;
-use crate::options::{ArrowArguments, open_options, unsupported};
+use crate::options::{ArrowArguments, names, open_options, unsupported, whole_number, whole_number_or_none};
 use crate::schema::Schema;
-
-/// Reading from a file may block, however little it is.
-const FILE_MIN: u64 = 64 << 10;
 
 /// One archive as one batch of columns: `pa.record_batch(x)`, `pl.DataFrame(x)`, `duckdb.sql("from x")`.
 ///
@@ -118,7 +115,7 @@ pub(crate) struct NpzBatch {
 )]
 pub(crate) fn read_npz(
     source: &Bound<'_, PyAny>,
-    columns: Option<Vec<String>>,
+    columns: Option<&Bound<'_, PyAny>>,
     rows: &str,
     tensor: &str,
     copy: Option<bool>,
@@ -127,33 +124,30 @@ pub(crate) fn read_npz(
     bool8: bool,
     string_view: bool,
     unsupported: &str,
-    max_uncompressed_bytes: i128,
-    threads: Option<usize>,
+    #[pyo3(from_py_with = whole_number)] max_uncompressed_bytes: i128,
+    #[pyo3(from_py_with = whole_number_or_none)] threads: Option<i128>,
 ) -> PyResult<NpzBatch> {
     let py = source.py();
     let mut options = ReadOptions::default()
         .with_arrow(ArrowArguments { copy, rows, tensor, bool8, string_view }.options()?)
         .with_unsupported(self::unsupported(unsupported)?);
-    options.columns = columns;
     let open = open_options(max_uncompressed_bytes, verify, threads)?;
-    let (_, source) = Input::of(source)?.open(py, mmap)?;
-    let in_file = source.path().is_some();
-    let archive = NpzArchive::with_options(source, &open).or_raise(py)?;
-    let cost = cost(&archive, options.columns.as_deref()).max(if in_file { FILE_MIN } else { 0 });
-    let read =
-        |interrupt: &npzarrow::Interrupt| archive.columns(&options.clone().with_interrupt(interrupt.clone()));
-    let (columns, rows) = interrupt::run(py, cost, read)?.or_raise(py)?;
+    let columns = columns.map(|columns| names("columns", columns)).transpose()?;
+    let archive = Archive::open(source, mmap, &open)?;
+    let cost = match &columns {
+        None => archive.total_cost(0..archive.len()),
+        Some(columns) => {
+            let found = columns.iter().map(|name| archive.find(name)).collect::<PyResult<Vec<_>>>()?;
+            archive.total_cost(found.into_iter())
+        }
+    };
+    // Names that were found are UTF-8.
+    options.columns = columns.map(|columns| columns.iter().map(ToString::to_string).collect());
+    let read = |interrupt: &npzarrow::Interrupt| {
+        archive.npz.columns(&options.clone().with_interrupt(interrupt.clone()))
+    };
+    let (columns, rows) = interrupt::run(py, cost, read)?.or_raise_at(py, archive.path())?;
     NpzBatch::new(columns, rows)
-}
-
-/// How many bytes reading the members touches.
-fn cost(archive: &NpzArchive, columns: Option<&[String]>) -> u64 {
-    let declared = |index: usize| archive.entry(index).map_or(0, npzarrow::zip::Entry::declared_size);
-    let sum = |sizes: &mut dyn Iterator<Item = u64>| sizes.fold(0_u64, u64::saturating_add);
-    match columns {
-        None => sum(&mut (0..archive.len()).map(declared)),
-        Some(names) => sum(&mut names.iter().filter_map(|name| archive.index_of(name).ok()).map(declared)),
-    }
 }
 
 impl NpzBatch {

@@ -1,6 +1,8 @@
 //! Errors of the crate as Python exceptions; the classes are defined in `npzarrow._errors`.
 
+use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 
 use npzarrow::npy::Dtype;
 use npzarrow::{Error, ErrorKind};
@@ -11,12 +13,14 @@ use pyo3::sync::PyOnceLock;
 /// The error number for a directory, on every platform.
 const EISDIR: i32 = 21;
 
-/// Turns an error into the exception that a Python user expects.
-pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
+/// Turns an error into the exception that a Python user expects. Texts have no bytes that are no Unicode, but
+/// `OSError.filename` has, if the path is known.
+pub(crate) fn to_py(py: Python<'_>, error: &Error, path: Option<&Path>) -> PyErr {
     let text = error.to_string();
     let class = match error.kind() {
         ErrorKind::Io(cause) => {
-            let path = error.location().path.as_deref();
+            let path = path.map(Path::as_os_str);
+            let path = path.or_else(|| error.location().path.as_deref().map(OsStr::new));
             return match (cause.raw_os_error(), path) {
                 // With these arguments OSError becomes FileNotFoundError, PermissionError and so on.
                 (Some(code), Some(path)) => PyOSError::new_err((code, strerror(cause), path.to_owned())),
@@ -28,9 +32,7 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
             };
         }
         ErrorKind::Interrupted => return PyKeyboardInterrupt::new_err(()),
-        ErrorKind::EntryNotFound { name } => {
-            return PyKeyError::new_err(format!("{name} is not a file in the archive"));
-        }
+        ErrorKind::EntryNotFound { name } => return not_in_archive(name),
         ErrorKind::UnsupportedDtype { .. } | ErrorKind::ObjectDtype { .. } => "UnsupportedDtypeError",
         ErrorKind::LimitExceeded { .. } | ErrorKind::HeaderTooLarge { .. } | ErrorKind::Allocation { .. } => {
             "LimitError"
@@ -40,6 +42,28 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
         _ => "NpzarrowError",
     };
     exception(py, class, text).unwrap_or_else(|error| error)
+}
+
+/// The error for a key that is no name in the archive, and perhaps no name at all.
+pub(crate) fn not_found(key: &Bound<'_, PyAny>) -> PyErr {
+    let text = || -> PyResult<String> {
+        match key.str()?.to_str() {
+            Ok(text) => Ok(text.to_owned()),
+            // Lone surrogates.
+            Err(_) => Ok(key.repr()?.to_str()?.to_owned()),
+        }
+    };
+    text().map_or_else(|error| error, |name| not_in_archive(&name))
+}
+
+fn not_in_archive(name: &str) -> PyErr {
+    PyKeyError::new_err(format!("{name} is not a file in the archive"))
+}
+
+/// The exception for members that one name cannot tell apart.
+pub(crate) fn same_name(py: Python<'_>, kind: &ErrorKind, path: Option<&Path>) -> PyErr {
+    let text = path.map_or_else(|| kind.to_string(), |path| format!("{}: {kind}", path.display()));
+    exception(py, "FormatError", text).unwrap_or_else(|error| error)
 }
 
 /// The system's words for an error, without the number that Rust appends.
@@ -91,11 +115,19 @@ fn exception(py: Python<'_>, class: &str, text: String) -> PyResult<PyErr> {
 /// `?` for results of the crate.
 pub(crate) trait ToPy<T> {
     /// Turns the error into an exception.
-    fn or_raise(self, py: Python<'_>) -> PyResult<T>;
+    fn or_raise(self, py: Python<'_>) -> PyResult<T>
+    where
+        Self: Sized,
+    {
+        self.or_raise_at(py, None)
+    }
+
+    /// Turns the error into an exception that knows the path as it was given.
+    fn or_raise_at(self, py: Python<'_>, path: Option<&Path>) -> PyResult<T>;
 }
 
 impl<T> ToPy<T> for Result<T, Error> {
-    fn or_raise(self, py: Python<'_>) -> PyResult<T> {
-        self.map_err(|error| to_py(py, &error))
+    fn or_raise_at(self, py: Python<'_>, path: Option<&Path>) -> PyResult<T> {
+        self.map_err(|error| to_py(py, &error, path))
     }
 }

@@ -9,10 +9,12 @@
     reason = "the docstrings of Python's functions are no Markdown"
 )]
 
+mod archive;
 mod batch;
 mod capsule;
 mod dtype;
 mod error;
+mod info;
 mod input;
 mod interrupt;
 mod ndarray;
@@ -38,7 +40,7 @@ mod _core {
     #[pymodule_export]
     use super::schema::Schema;
     #[pymodule_export]
-    use super::views::{NpzItems, NpzIterator, NpzValues};
+    use super::views::NpzIterator;
 
     use pyo3::prelude::*;
 

@@ -76,7 +76,7 @@ class TestOwners:
         series = nz.read_npy(aligned(npy(LARGE)), copy=False).to_polars()
         allocate()
         assert np.array_equal(batch.column(0).to_numpy(), LARGE)
-        assert series.equals(series.clone())
+        assert series.len() == len(LARGE)
         assert np.array_equal(series.to_numpy(), LARGE)
 
     def test_iterators_keep_the_archive(self) -> None:
@@ -164,6 +164,50 @@ class TestThreads:
             counted += 1
         thread.join()
         assert counted > 0
+
+    def test_the_interpreter_runs_while_we_open(self) -> None:
+        data = savez(a=LARGE)
+        begin, ran = threading.Event(), threading.Event()
+
+        def other() -> None:
+            begin.wait()
+            ran.set()
+
+        thread = threading.Thread(target=other)
+        interval = sys.getswitchinterval()
+        thread.start()
+        try:
+            # From now on nobody gets the interpreter unless somebody lets go of it.
+            sys.setswitchinterval(HANG)
+            begin.set()
+            attempts = 0
+            while not ran.is_set() and attempts < 100_000:
+                nz.load_npz(data)
+                attempts += 1
+            assert ran.is_set()
+        finally:
+            sys.setswitchinterval(interval)
+            thread.join()
+
+    @pytest.mark.skipif(not os.path.isfile("/proc/self/statm"), reason="reads /proc")  # noqa: PTH113
+    def test_no_thread_can_be_started(self) -> None:
+        """The work is done nevertheless, where a limit of memory leaves no room for the stack of a thread."""
+        code = """
+            import os, resource, sys, threading, npzarrow as nz
+            data = sys.stdin.buffer.read()
+            archive = nz.load_npz(data, threads=1)
+            with open("/proc/self/statm") as file:
+                used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+            resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 20), resource.RLIM_INFINITY))
+            threading.stack_size(2 << 20)
+            try:
+                threading.Thread(target=print).start()
+            except RuntimeError as error:
+                print(error)
+            print(archive["a"].shape)
+        """
+        data = savez(a=np.zeros(9 << 20))
+        assert python(code, data).stdout.decode().splitlines() == ["can't start new thread", "(9437184,)"]
 
 
 def _load(data: bytes, results: Any = None) -> bool:
@@ -285,15 +329,12 @@ class TestInterrupt:
                 assert child.stdout is not None
                 assert child.stdout.readline() == b"ready\n"
                 time.sleep(0.3)
-                started = time.monotonic()
                 child.send_signal(signal.SIGINT)
+                # The work is repeated for ever: if it is not interrupted, this is what ends it.
                 output, errors = child.communicate(timeout=HANG)
-                lasted = time.monotonic() - started
             finally:
                 child.kill()
         assert (output, errors, child.returncode) == (b"interrupted\n", b"", 0)
-        # A second is the aim; a busy machine gets ten. Inflating the member whole would go on and on.
-        assert lasted < 10
 
 
 @pytest.fixture(scope="module")
