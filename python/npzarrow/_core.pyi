@@ -15,6 +15,7 @@ __version__: str
 
 _Default = TypeVar("_Default")
 
+@overload
 def load_npy(source: Source, *, copy: bool = False) -> NDArray[Any]:
     """Load one array from NPY data, as `np.save` writes it.
 
@@ -28,6 +29,7 @@ def load_npy(source: Source, *, copy: bool = False) -> NDArray[Any]:
     Args:
         source: A bytes-like object whose bytes lie one behind the other, a path, or a binary file.
         copy: True for an array that is independent of the source, and writable.
+        data: The name that `source` has in SPDL, of which it takes the place.
 
     Returns:
         The array.
@@ -38,7 +40,7 @@ def load_npy(source: Source, *, copy: bool = False) -> NDArray[Any]:
         LimitError: The header is longer than 1 MiB.
         BufferError: The bytes of the buffer do not lie one behind the other.
         TypeError: The source is none of the above.
-        OSError: The file cannot be read; `FileNotFoundError` if there is none.
+        OSError: The file cannot be read, or is a pipe or a device; `FileNotFoundError` if there is none.
 
     Example:
         >>> import io
@@ -54,6 +56,9 @@ def load_npy(source: Source, *, copy: bool = False) -> NDArray[Any]:
         False
     """
 
+@overload
+def load_npy(*, copy: bool = False, data: Source) -> NDArray[Any]: ...
+@overload
 def load_npz(
     source: Source,
     *,
@@ -78,6 +83,7 @@ def load_npz(
         threads: The most threads that one call may use; None is one per core. None outlives its call.
         mmap: True maps a path instead of reading it, so that arrays share its pages. If the file is truncated
             meanwhile, touching what is gone ends the process.
+        data: The name that `source` has in SPDL, of which it takes the place.
 
     Returns:
         A mapping from names to arrays.
@@ -85,10 +91,10 @@ def load_npz(
     Raises:
         FormatError: The data is no archive, or one that readers could disagree about.
         LimitError: The deflated members say that they have more than `max_uncompressed_bytes`.
-        ValueError: `max_uncompressed_bytes` is negative, or `threads` is 0.
+        ValueError: `max_uncompressed_bytes` is negative, or `threads` is less than 1.
         BufferError: The bytes of the buffer do not lie one behind the other.
         TypeError: The source is none of the above.
-        OSError: The file cannot be read; `FileNotFoundError` if there is none.
+        OSError: The file cannot be read, or is a pipe or a device; `FileNotFoundError` if there is none.
 
     Example:
         >>> import io
@@ -103,6 +109,15 @@ def load_npz(
         array([0, 1, 2])
     """
 
+@overload
+def load_npz(
+    *,
+    max_uncompressed_bytes: int = 1_073_741_824,
+    verify: bool = True,
+    threads: int | None = None,
+    mmap: bool = False,
+    data: Source,
+) -> NpzFile: ...
 def read_npy(
     source: Source,
     *,
@@ -117,9 +132,9 @@ def read_npy(
     """Read one array as an Arrow array, for `pa.array`, `pl.Series` and whatever else takes Arrow arrays.
 
     Arrow shares the memory of the source if the elements lie at multiples of their size, in the byte order of
-    this machine and in C order, and if nobody can write to the source: `bytes`, read-only maps, Arrow buffers,
-    and arrays and views that are read-only down to one of these. Otherwise there is one copy, aligned to 64 bytes;
-    `NpyArray.transfer` tells why. A binary file is left where the array ends.
+    this machine and in C order, and if nobody can write to the source: `bytes`, read-only maps, pyarrow buffers
+    that say so, and arrays and views that are read-only down to one of these. Otherwise there is one copy, aligned
+    to 64 bytes; `NpyArray.transfer` tells why. A binary file is read once, and left where the array ends.
 
     Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
 
@@ -145,7 +160,7 @@ def read_npy(
         NpzarrowError: `copy=False` is impossible, or a value has no place in its Arrow type.
         BufferError: The bytes of the buffer do not lie one behind the other.
         TypeError: The source is none of the above.
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is a pipe or a device.
 
     Example:
         >>> import io
@@ -214,7 +229,7 @@ def read_npz(
         ValueError: An option has a word or a number that it does not take.
         BufferError: The bytes of the buffer do not lie one behind the other.
         TypeError: The source is none of the above.
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is a pipe or a device.
 
     Example:
         >>> import io

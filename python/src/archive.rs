@@ -112,7 +112,7 @@ impl Archive {
             let arrays = self.npz.arrays(&indices, interrupt);
             Ok((indices, arrays))
         })?
-        .map_err(|kind| error::same_name(py, &kind, self.path()))?;
+        .map_err(|kind| error::of_kind(py, &kind, self.path()))?;
         let loaded = PyDict::new(py);
         for (array, index) in arrays.into_iter().zip(indices) {
             let array = self.wrap(py, array.or_raise_at(py, self.path())?, index)?;

@@ -82,7 +82,7 @@ pub(crate) struct NpzBatch {
 ///     ValueError: An option has a word or a number that it does not take.
 ///     BufferError: The bytes of the buffer do not lie one behind the other.
 ///     TypeError: The source is none of the above.
-///     OSError: The file cannot be read.
+///     OSError: The file cannot be read, or is a pipe or a device.
 ///
 /// Example:
 ///     >>> import io

@@ -60,10 +60,12 @@ fn not_in_archive(name: &str) -> PyErr {
     PyKeyError::new_err(format!("{name} is not a file in the archive"))
 }
 
-/// The exception for members that one name cannot tell apart.
-pub(crate) fn same_name(py: Python<'_>, kind: &ErrorKind, path: Option<&Path>) -> PyErr {
+/// The exception for what is found wrong here, not in the crate.
+pub(crate) fn of_kind(py: Python<'_>, kind: &ErrorKind, path: Option<&Path>) -> PyErr {
     let text = path.map_or_else(|| kind.to_string(), |path| format!("{}: {kind}", path.display()));
-    exception(py, "FormatError", text).unwrap_or_else(|error| error)
+    let class =
+        if matches!(kind, ErrorKind::DuplicateEntry { .. }) { "FormatError" } else { "NpzarrowError" };
+    exception(py, class, text).unwrap_or_else(|error| error)
 }
 
 /// The system's words for an error, without the number that Rust appends.

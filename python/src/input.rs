@@ -1,5 +1,6 @@
 //! What Python users pass as a source: bytes-like objects, paths, and binary files.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use npzarrow::source::Source;
@@ -33,6 +34,9 @@ impl<'py> Input<'py> {
         if source.is_instance_of::<PyString>() || source.hasattr(intern!(py, "__fspath__"))? {
             static FSDECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
             let path: PathBuf = FSDECODE.import(py, "os", "fsdecode")?.call1((source,))?.extract()?;
+            if path.as_os_str().as_encoded_bytes().contains(&0) {
+                return Err(PyValueError::new_err("embedded null byte"));
+            }
             return match path.to_str().and_then(|path| path.split_once("://")) {
                 Some((scheme, _)) if !path.exists() => Err(PyValueError::new_err(format!(
                     "{}: {scheme} URLs cannot be opened here",
@@ -61,7 +65,9 @@ impl<'py> Input<'py> {
                 Ok((Some(owner), Source::from(memory)))
             }
             Self::Path(path) if mmap => {
-                let source = py.detach(|| Source::map(&path)).or_raise(py)?;
+                // Opening refuses what is no regular file; mapping would wait for the writer of a pipe.
+                let open = || Source::open(&path).and_then(|_| Source::map(&path));
+                let source = py.detach(open).or_raise_at(py, Some(&path))?;
                 let owner = match &source {
                     Source::Memory(memory) => {
                         Some(Owner::Memory(Py::new(py, MemoryOwner { memory: memory.clone() })?))
@@ -70,7 +76,7 @@ impl<'py> Input<'py> {
                 };
                 Ok((owner, source))
             }
-            Self::Path(path) => Ok((None, py.detach(|| Source::open(&path)).or_raise(py)?)),
+            Self::Path(path) => Ok((None, py.detach(|| Source::open(&path)).or_raise_at(py, Some(&path))?)),
             Self::File(file) => {
                 let content = file.call_method0(intern!(py, "read"))?;
                 if !has_buffer(&content) {
@@ -80,6 +86,19 @@ impl<'py> Input<'py> {
                 Ok((Some(owner), Source::from(memory)))
             }
         }
+    }
+}
+
+/// The source, which may be given by the name that it has in SPDL.
+pub(crate) fn source_or_data<'a, 'py>(
+    py: Python<'py>,
+    source: Option<&'a Bound<'py, PyAny>>,
+    data: Option<&'a Bound<'py, PyAny>>,
+) -> PyResult<Cow<'a, Bound<'py, PyAny>>> {
+    match (source, data) {
+        (Some(source), None) | (None, Some(source)) => Ok(Cow::Borrowed(source)),
+        (None, None) => Ok(Cow::Owned(py.None().into_bound(py))),
+        (Some(_), Some(_)) => Err(PyTypeError::new_err("source and data are one argument; give one of them")),
     }
 }
 

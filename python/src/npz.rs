@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use crate::archive::Archive;
 use crate::error;
 use crate::info::describe;
+use crate::input::source_or_data;
 use crate::options::{names, open_options, whole_number, whole_number_or_none};
 use crate::views::{NpzIterator, Part, view};
 
@@ -64,6 +65,7 @@ enum State {
 ///     threads: The most threads that one call may use; None is one per core. None outlives its call.
 ///     mmap: True maps a path instead of reading it, so that arrays share its pages. If the file is truncated
 ///         meanwhile, touching what is gone ends the process.
+///     data: The name that `source` has in SPDL, of which it takes the place.
 ///
 /// Returns:
 ///     A mapping from names to arrays.
@@ -71,10 +73,10 @@ enum State {
 /// Raises:
 ///     FormatError: The data is no archive, or one that readers could disagree about.
 ///     LimitError: The deflated members say that they have more than `max_uncompressed_bytes`.
-///     ValueError: `max_uncompressed_bytes` is negative, or `threads` is 0.
+///     ValueError: `max_uncompressed_bytes` is negative, or `threads` is less than 1.
 ///     BufferError: The bytes of the buffer do not lie one behind the other.
 ///     TypeError: The source is none of the above.
-///     OSError: The file cannot be read; `FileNotFoundError` if there is none.
+///     OSError: The file cannot be read, or is a pipe or a device; `FileNotFoundError` if there is none.
 ///
 /// Example:
 ///     >>> import io
@@ -88,16 +90,19 @@ enum State {
 ///     >>> archive["x"]
 ///     array([0, 1, 2])
 #[pyfunction]
-#[pyo3(signature = (source, *, max_uncompressed_bytes=1_073_741_824, verify=true, threads=None, mmap=false))]
+#[pyo3(signature = (source=None, *, max_uncompressed_bytes=1_073_741_824, verify=true, threads=None, mmap=false, data=None))]
 pub(crate) fn load_npz(
-    source: &Bound<'_, PyAny>,
+    py: Python<'_>,
+    source: Option<&Bound<'_, PyAny>>,
     #[pyo3(from_py_with = whole_number)] max_uncompressed_bytes: i128,
     verify: bool,
     #[pyo3(from_py_with = whole_number_or_none)] threads: Option<i128>,
     mmap: bool,
+    data: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<NpzFile> {
+    let source = source_or_data(py, source, data)?;
     let options = open_options(max_uncompressed_bytes, verify, threads)?;
-    let archive = Archive::open(source, mmap, &options)?;
+    let archive = Archive::open(&source, mmap, &options)?;
     let (len, state) = (archive.len(), RwLock::new(State::Open(Box::new(archive))));
     Ok(NpzFile { len, closed: AtomicBool::new(false), state })
 }

@@ -19,16 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from support import aligned, header, npy, savez, savez_compressed
+from support import HANG, aligned, header, npy, python, savez, savez_compressed
 
 import npzarrow as nz
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-HANG = 60.0
-"""Seconds after which a process counts as hung; the tests need a fraction of one."""
 
 LARGE = np.arange(1 << 20, dtype="<i8")
 
@@ -167,6 +164,17 @@ class TestThreads:
 
     def test_the_interpreter_runs_while_we_open(self) -> None:
         data = savez(a=LARGE)
+        assert self.lets_others_run(lambda: nz.load_npz(data))
+
+    def test_what_is_verified_and_shared_takes_no_time(self) -> None:
+        archive = nz.load_npz(savez(a=LARGE))
+        archive["a"]
+        assert not self.lets_others_run(lambda: archive["a"], 1000)
+        assert not self.lets_others_run(lambda: list(archive.values()), 1000)
+
+    @staticmethod
+    def lets_others_run(work: Callable[[], Any], attempts: int = 100_000) -> bool:
+        """Tells whether a thread that waits for the interpreter gets it while this one works."""
         begin, ran = threading.Event(), threading.Event()
 
         def other() -> None:
@@ -180,11 +188,10 @@ class TestThreads:
             # From now on nobody gets the interpreter unless somebody lets go of it.
             sys.setswitchinterval(HANG)
             begin.set()
-            attempts = 0
-            while not ran.is_set() and attempts < 100_000:
-                nz.load_npz(data)
-                attempts += 1
-            assert ran.is_set()
+            while not ran.is_set() and attempts:
+                work()
+                attempts -= 1
+            return ran.is_set()
         finally:
             sys.setswitchinterval(interval)
             thread.join()
@@ -287,15 +294,6 @@ def _wait(child: int) -> int:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     pytest.fail("the child hangs")
-
-
-def python(code: str, data: bytes = b"", *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Runs a program to its end."""
-    command = [sys.executable, "-P", "-c", textwrap.dedent(code), *arguments]
-    done = subprocess.run(command, input=data, capture_output=True, timeout=HANG, check=False)  # noqa: S603
-    assert done.returncode == 0, done.stderr.decode()
-    assert done.stderr == b""
-    return done
 
 
 @unix

@@ -69,11 +69,12 @@ class TestMapping:
 
     def test_items_are_a_set(self) -> None:
         archive = nz.load_npz(savez(x=np.array(1), y=np.arange(3)))
-        items = archive.items()
+        items: ItemsView[str, Any] = archive.items()
         assert ("x", 1) in items
         assert ("y", [0, 1, 2]) in items
         for other in (("x", 2), ("y", 1), ("y", [0, 1, 3]), ("z", 1), ("x",), ("x", 1, 1), "x", None, (1, 1)):
-            assert other not in items
+            wrong: Any = other
+            assert wrong not in items
         assert items & set() == set()
         assert items & {("x", 1), ("x", 2)} == {("x", 1)}
         assert items.isdisjoint([("x", 2)])
@@ -137,7 +138,8 @@ class TestClosing:
         archive.close()
         archive.close()
         assert (archive.files, len(archive), list(archive)) == (["a"], 1, ["a"])
-        assert ("a" in archive, "a.npy" in archive, "b" in archive, 5 in archive) == (True, True, False, False)
+        keys: list[Any] = ["a", "a.npy", "b", 5]
+        assert [key in archive for key in keys] == [True, True, False, False]
 
     @pytest.mark.parametrize("compressed", [False, True])
     def test_the_source_is_released(self, compressed: bool) -> None:
