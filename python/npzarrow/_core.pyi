@@ -16,7 +16,7 @@ __version__: str
 _Default = TypeVar("_Default")
 
 @overload
-def load_npy(source: Source, *, copy: bool = False) -> NDArray[Any]:
+def load_npy(source: Source, *, copy: bool = False, data: None = None) -> NDArray[Any]:
     """Load one array from NPY data, as `np.save` writes it.
 
     The array shares the memory of a bytes-like source, aligned or not, and keeps it alive. It is writable if the
@@ -57,7 +57,7 @@ def load_npy(source: Source, *, copy: bool = False) -> NDArray[Any]:
     """
 
 @overload
-def load_npy(*, copy: bool = False, data: Source) -> NDArray[Any]: ...
+def load_npy(source: None = None, *, copy: bool = False, data: Source) -> NDArray[Any]: ...
 @overload
 def load_npz(
     source: Source,
@@ -66,6 +66,7 @@ def load_npz(
     verify: bool = True,
     threads: int | None = None,
     mmap: bool = False,
+    data: None = None,
 ) -> NpzFile:
     """Open an archive of arrays, as `np.savez` and `np.savez_compressed` write it.
 
@@ -111,6 +112,7 @@ def load_npz(
 
 @overload
 def load_npz(
+    source: None = None,
     *,
     max_uncompressed_bytes: int = 1_073_741_824,
     verify: bool = True,

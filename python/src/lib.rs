@@ -12,6 +12,7 @@
 mod archive;
 mod batch;
 mod capsule;
+mod closable;
 mod dtype;
 mod error;
 mod info;

@@ -1,15 +1,13 @@
 //! `load_npz`: an archive as a mapping of NumPy arrays.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
-
 use npzarrow::arrow::ArrowOptions;
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::archive::Archive;
+use crate::closable::Closable;
 use crate::error;
 use crate::info::describe;
 use crate::input::source_or_data;
@@ -38,15 +36,7 @@ use crate::views::{NpzIterator, Part, view};
 ///     2 True True 3
 #[pyclass(frozen, mapping, module = "npzarrow")]
 pub(crate) struct NpzFile {
-    len: usize,
-    closed: AtomicBool,
-    state: RwLock<State>,
-}
-
-enum State {
-    Open(Box<Archive>),
-    /// The names are kept; the source is released.
-    Closed(Vec<Box<str>>),
+    pub(crate) archive: Closable,
 }
 
 /// Open an archive of arrays, as `np.savez` and `np.savez_compressed` write it.
@@ -102,73 +92,7 @@ pub(crate) fn load_npz(
 ) -> PyResult<NpzFile> {
     let source = source_or_data(py, source, data)?;
     let options = open_options(max_uncompressed_bytes, verify, threads)?;
-    let archive = Archive::open(&source, mmap, &options)?;
-    let (len, state) = (archive.len(), RwLock::new(State::Open(Box::new(archive))));
-    Ok(NpzFile { len, closed: AtomicBool::new(false), state })
-}
-
-impl NpzFile {
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Uses the archive, unless it was closed.
-    pub(crate) fn open<T>(&self, work: impl FnOnce(&Archive) -> PyResult<T>) -> PyResult<T> {
-        self.with(|state| match state {
-            State::Open(archive) if !self.is_closed() => work(archive),
-            _ => Err(PyValueError::new_err("the archive is closed")),
-        })
-    }
-
-    fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
-    }
-
-    /// Releases the source, unless somebody uses the archive, who then does so. Waits for nobody: this very thread
-    /// may be using the archive further up, where anything may happen when Python collects garbage.
-    fn release(&self) {
-        let Ok(mut state) = self.state.try_write() else { return };
-        if let State::Open(archive) = &*state {
-            let names = archive.npz.names().map(Box::from).collect();
-            let open = std::mem::replace(&mut *state, State::Closed(names));
-            // What is released may run code that asks for the names.
-            drop(state);
-            drop(open);
-        }
-    }
-
-    /// The name of the entry at a place, without `.npy`.
-    pub(crate) fn name<'py>(&self, py: Python<'py>, index: usize) -> Bound<'py, PyString> {
-        self.with(|state| PyString::new(py, state.name(index)))
-    }
-
-    fn with<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        let result = look(&self.state.read().unwrap_or_else(PoisonError::into_inner));
-        // It may have been closed meanwhile, here or elsewhere.
-        if self.is_closed() {
-            self.release();
-        }
-        result
-    }
-}
-
-impl State {
-    fn name(&self, index: usize) -> &str {
-        match self {
-            Self::Open(archive) => archive.name(index),
-            Self::Closed(names) => names.get(index).map_or("", AsRef::as_ref),
-        }
-    }
-
-    fn contains(&self, name: &str) -> bool {
-        match self {
-            Self::Open(archive) => archive.contains(name),
-            Self::Closed(names) => {
-                let without = name.strip_suffix(".npy").unwrap_or(name);
-                names.iter().any(|known| **known == *name || **known == *without)
-            }
-        }
-    }
+    Ok(NpzFile { archive: Closable::new(Archive::open(&source, mmap, &options)?) })
 }
 
 fn find(archive: &Archive, key: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -183,26 +107,28 @@ impl NpzFile {
     /// The names of all entries in the order of the archive, arrays or not, without `.npy`.
     #[getter]
     fn files<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.with(|state| PyList::new(py, (0..self.len).map(|index| state.name(index))))
+        let names = (0..self.archive.len())
+            .map(|index| self.archive.with_name(index, |name| PyString::new(py, name)));
+        PyList::new(py, names)
     }
 
     /// True once the archive was closed.
     #[getter]
     fn closed(&self) -> bool {
-        self.is_closed()
+        self.archive.is_closed()
     }
 
     fn __len__(&self) -> usize {
-        self.len()
+        self.archive.len()
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.open(|archive| archive.array(py, find(archive, key)?))
+        self.archive.open(|archive| archive.array(py, find(archive, key)?))
     }
 
     fn __contains__(&self, key: &Bound<'_, PyAny>) -> bool {
         let name = key.cast::<PyString>().ok().and_then(|name| name.to_str().ok());
-        name.is_some_and(|name| self.with(|state| state.contains(name)))
+        name.is_some_and(|name| self.archive.contains(name))
     }
 
     fn __iter__(slf: Bound<'_, Self>) -> NpzIterator {
@@ -210,11 +136,11 @@ impl NpzFile {
     }
 
     fn __repr__(&self) -> String {
-        format!("NpzFile object with {} entries.", self.len())
+        format!("NpzFile object with {} entries.", self.archive.len())
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
-        slf.get().open(|_| Ok(()))?;
+        slf.get().archive.open(|_| Ok(()))?;
         Ok(slf)
     }
 
@@ -225,8 +151,7 @@ impl NpzFile {
 
     /// Release the source and refuse further reads; arrays that were read stay as they are.
     fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        self.release();
+        self.archive.close();
     }
 
     /// Get the array of this name, or a default if there is none.
@@ -237,7 +162,7 @@ impl NpzFile {
         key: &Bound<'py, PyAny>,
         default: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.open(|archive| match find(archive, key) {
+        self.archive.open(|archive| match find(archive, key) {
             Ok(index) => archive.array(py, index),
             Err(error) if error.is_instance_of::<PyKeyError>(py) => {
                 Ok(default.unwrap_or_else(|| py.None().into_bound(py)))
@@ -298,7 +223,7 @@ impl NpzFile {
     #[pyo3(signature = (names=None))]
     fn load<'py>(&self, py: Python<'py>, names: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyDict>> {
         let names = names.map(|names| self::names("names", names)).transpose()?;
-        self.open(|archive| match &names {
+        self.archive.open(|archive| match &names {
             Some(names) => archive.load(py, names),
             None => archive.load_all(py),
         })
@@ -324,7 +249,7 @@ impl NpzFile {
     ///     ('x', dtype('float32'), (2, 3), 'copied: the member is deflated')
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let info = |archive: &Archive| Ok(py.detach(|| archive.npz.info(&ArrowOptions::default())));
-        let members = self.open(info)?;
+        let members = self.archive.open(info)?;
         let described = members.iter().map(|member| describe(py, member)).collect::<PyResult<Vec<_>>>()?;
         PyList::new(py, described)
     }

@@ -38,23 +38,23 @@ impl NpzIterator {
     }
 
     fn __length_hint__(&self) -> usize {
-        self.file.get().len().saturating_sub(self.next.load(Ordering::Relaxed))
+        self.file.get().archive.len().saturating_sub(self.next.load(Ordering::Relaxed))
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let file = self.file.get();
+        let archive = &self.file.get().archive;
         let index = self.next.load(Ordering::Relaxed);
-        if index >= file.len() {
+        if index >= archive.len() {
             return Ok(None);
         }
         self.next.store(index.saturating_add(1), Ordering::Relaxed);
         match self.part {
-            Part::Name => Ok(file.name(py, index).into_any()),
-            Part::Array => file.open(|archive| archive.array_of_its_name(py, index)),
-            Part::Both => {
-                let array = file.open(|archive| archive.array_of_its_name(py, index))?;
-                (file.name(py, index), array).into_bound_py_any(py)
-            }
+            Part::Name => archive.with_name(index, |name| name.into_bound_py_any(py)),
+            Part::Array => archive.open(|archive| archive.array_of_its_name(py, index)),
+            Part::Both => archive.open(|archive| {
+                let array = archive.array_of_its_name(py, index)?;
+                (archive.name(index), array).into_bound_py_any(py)
+            }),
         }
         .map(Some)
     }

@@ -221,8 +221,8 @@ class TestFileLike:
             def read(self, size: int = -1) -> bytes:
                 return self.file.read(min(size, most))
 
-        for fields in ({"offset": 0}, {"offset": 5}):
-            data = npy(array, **fields)
+        for offset in (0, 5):
+            data = npy(array, offset=offset)
             file = Chunks(data + b"tail")
             loaded = nz.load_npy(file)
             assert np.array_equal(loaded, array)

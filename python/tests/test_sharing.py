@@ -431,7 +431,7 @@ class TestImmutability:
         data = npy(np.arange(5, dtype="u1"))
 
         class Array(np.ndarray[Any, Any]):
-            base = property(lambda _: data)  # type: ignore[assignment]
+            base = property(lambda _: data)
 
         source = np.frombuffer(bytearray(data), np.uint8).view(Array)
         source.setflags(write=False)
