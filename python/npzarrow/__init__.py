@@ -8,7 +8,7 @@ one table, and `collate_npz` stacks archives of one sample each.
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Mapping, ValuesView
+from collections.abc import Mapping
 
 from npzarrow._core import (
     NpyArray,
@@ -16,10 +16,8 @@ from npzarrow._core import (
     NpzBatches,
     NpzDataset,
     NpzFile,
-    NpzItems,
     NpzScan,
     NpzTask,
-    NpzValues,
     RecordBatch,
     Schema,
     __version__,
@@ -89,5 +87,3 @@ __all__ = [
 ]
 
 Mapping.register(NpzFile)
-ValuesView.register(NpzValues)
-ItemsView.register(NpzItems)

@@ -1,6 +1,6 @@
 """The compiled part of npzarrow."""
 
-from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
 from typing import Any, Literal, TypeVar, final, overload
 
 import arro3.core
@@ -19,12 +19,16 @@ from npzarrow._types import (
     Source,
     TensorLayout,
 )
+from npzarrow._views import NpzItems, NpzValues
 
 __version__: str
 
 _Default = TypeVar("_Default")
 
-def load_npy(source: Source, *, copy: bool = False, storage_options: dict[str, str] | None = None) -> NDArray[Any]:
+@overload
+def load_npy(
+    source: Source, *, copy: bool = False, storage_options: dict[str, str] | None = None, data: None = None
+) -> NDArray[Any]:
     """Load one array from NPY data, as `np.save` writes it.
 
     The array shares the memory of a bytes-like source, aligned or not, and keeps it alive. It is writable if the
@@ -40,6 +44,7 @@ def load_npy(source: Source, *, copy: bool = False, storage_options: dict[str, s
         storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
             those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
             one request may cost.
+        data: The name that `source` has in SPDL, of which it takes the place.
 
     Returns:
         The array.
@@ -50,7 +55,7 @@ def load_npy(source: Source, *, copy: bool = False, storage_options: dict[str, s
         LimitError: The header is longer than 1 MiB.
         BufferError: The bytes of the buffer do not lie one behind the other.
         TypeError: The source is none of the above.
-        OSError: The file cannot be read; `FileNotFoundError` if there is none.
+        OSError: The file cannot be read, or is a pipe or a device; `FileNotFoundError` if there is none.
 
     Example:
         >>> import io
@@ -66,6 +71,11 @@ def load_npy(source: Source, *, copy: bool = False, storage_options: dict[str, s
         False
     """
 
+@overload
+def load_npy(
+    source: None = None, *, copy: bool = False, storage_options: dict[str, str] | None = None, data: Source
+) -> NDArray[Any]: ...
+@overload
 def load_npz(
     source: Source,
     *,
@@ -74,6 +84,7 @@ def load_npz(
     threads: int | None = None,
     mmap: bool = False,
     storage_options: dict[str, str] | None = None,
+    data: None = None,
 ) -> NpzFile:
     """Open an archive of arrays, as `np.savez` and `np.savez_compressed` write it.
 
@@ -94,6 +105,7 @@ def load_npz(
         storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
             those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
             one request may cost.
+        data: The name that `source` has in SPDL, of which it takes the place.
 
     Returns:
         A mapping from names to arrays.
@@ -101,10 +113,10 @@ def load_npz(
     Raises:
         FormatError: The data is no archive, or one that readers could disagree about.
         LimitError: The deflated members say that they have more than `max_uncompressed_bytes`.
-        ValueError: `max_uncompressed_bytes` is negative, or `threads` is 0.
+        ValueError: `max_uncompressed_bytes` is negative, or `threads` is less than 1.
         BufferError: The bytes of the buffer do not lie one behind the other.
         TypeError: The source is none of the above.
-        OSError: The file cannot be read; `FileNotFoundError` if there is none.
+        OSError: The file cannot be read, or is a pipe or a device; `FileNotFoundError` if there is none.
 
     Example:
         >>> import io
@@ -119,6 +131,17 @@ def load_npz(
         array([0, 1, 2])
     """
 
+@overload
+def load_npz(
+    source: None = None,
+    *,
+    max_uncompressed_bytes: int = 1_073_741_824,
+    verify: bool = True,
+    threads: int | None = None,
+    mmap: bool = False,
+    storage_options: dict[str, str] | None = None,
+    data: Source,
+) -> NpzFile: ...
 def read_npy(
     source: Source,
     *,
@@ -134,9 +157,9 @@ def read_npy(
     """Read one array as an Arrow array, for `pa.array`, `pl.Series` and whatever else takes Arrow arrays.
 
     Arrow shares the memory of the source if the elements lie at multiples of their size, in the byte order of
-    this machine and in C order, and if nobody can write to the source: `bytes`, read-only maps, Arrow buffers,
-    and arrays and views that are read-only down to one of these. Otherwise there is one copy, aligned to 64 bytes;
-    `NpyArray.transfer` tells why. A binary file is left where the array ends.
+    this machine and in C order, and if nobody can write to the source: `bytes`, read-only maps, pyarrow buffers
+    that say so, and arrays and views that are read-only down to one of these. Otherwise there is one copy, aligned
+    to 64 bytes; `NpyArray.transfer` tells why. A binary file is read once, and left where the array ends.
 
     Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
 
@@ -165,7 +188,7 @@ def read_npy(
         NpzarrowError: `copy=False` is impossible, or a value has no place in its Arrow type.
         BufferError: The bytes of the buffer do not lie one behind the other.
         TypeError: The source is none of the above.
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is a pipe or a device.
 
     Example:
         >>> import io
@@ -183,7 +206,7 @@ def read_npy(
 def read_npz(
     source: Source,
     *,
-    columns: Sequence[str] | None = None,
+    columns: Iterable[str] | None = None,
     rows: RowLayout = "axis0",
     tensor: TensorLayout = "fixed_shape",
     copy: bool | None = None,
@@ -238,7 +261,7 @@ def read_npz(
         ValueError: An option has a word or a number that it does not take.
         BufferError: The bytes of the buffer do not lie one behind the other.
         TypeError: The source is none of the above.
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is a pipe or a device.
 
     Example:
         >>> import io
@@ -552,7 +575,7 @@ class NpzFile(Mapping[str, NDArray[Any]]):
     def __enter__(self) -> NpzFile: ...
     def __exit__(self, *_exception: object) -> None: ...
     def close(self) -> None:
-        """Refuse further reads; arrays that were read stay as they are."""
+        """Release the source and refuse further reads; arrays that were read stay as they are."""
 
     @overload
     def get(self, key: str, default: None = None) -> NDArray[Any] | None:
@@ -569,7 +592,13 @@ class NpzFile(Mapping[str, NDArray[Any]]):
     def items(self) -> NpzItems:
         """View the names with their arrays; each is read when it is reached."""
 
-    def load(self, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+    def _arrays(self) -> Iterator[NDArray[Any]]:
+        """Iterate over the arrays."""
+
+    def _pairs(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Iterate over the names with their arrays."""
+
+    def load(self, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
         """Read several arrays at once, in parallel where that pays.
 
         Shares and copies as single access does.
@@ -582,7 +611,7 @@ class NpzFile(Mapping[str, NDArray[Any]]):
 
         Raises:
             KeyError: There is no array of one of the names.
-            NpzarrowError: Something is wrong with a member.
+            NpzarrowError: Something is wrong with a member, or several members have one name.
             ValueError: The archive is closed.
 
         Example:
@@ -615,20 +644,6 @@ class NpzFile(Mapping[str, NDArray[Any]]):
             >>> info["name"], info["dtype"], info["shape"], info["transfer"]
             ('x', dtype('float32'), (2, 3), 'copied: the member is deflated')
         """
-
-@final
-class NpzValues(ValuesView[NDArray[Any]]):
-    """The arrays of an archive."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[NDArray[Any]]: ...
-
-@final
-class NpzItems(ItemsView[str, NDArray[Any]]):
-    """The names of an archive with their arrays."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[tuple[str, NDArray[Any]]]: ...
 
 @final
 class NpzIterator(Iterator[str]):

@@ -21,7 +21,7 @@ class Buffer(Protocol):
 class BinaryReader(Protocol):
     """An object that is read: a file in binary mode, `io.BytesIO`, and others."""
 
-    def read(self, size: int = ..., /) -> bytes:
+    def read(self, size: int = ..., /) -> Buffer:
         """Give at most `size` bytes; none at the end. All that are left if `size` is not given."""
 
 

@@ -1,6 +1,8 @@
 //! Errors of the crate as Python exceptions; the classes are defined in `npzarrow._errors`.
 
+use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 
 use npzarrow::error::ExportProblem;
 use npzarrow::npy::Dtype;
@@ -16,8 +18,9 @@ const ENOENT: i32 = 2;
 const EACCES: i32 = 13;
 const EISDIR: i32 = 21;
 
-/// Turns an error into the exception that a Python user expects.
-pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
+/// Turns an error into the exception that a Python user expects. Texts have no bytes that are no Unicode, but
+/// `OSError.filename` has, if the path is known.
+pub(crate) fn to_py(py: Python<'_>, error: &Error, path: Option<&Path>) -> PyErr {
     let text = error.to_string();
     let class = match error.kind() {
         ErrorKind::Io(cause) => {
@@ -25,7 +28,8 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
             if let Some(raised) = cause.get_ref().and_then(|cause| cause.downcast_ref::<PyErr>()) {
                 return raised.clone_ref(py);
             }
-            let path = error.location().path.as_deref();
+            let path = path.map(Path::as_os_str);
+            let path = path.or_else(|| error.location().path.as_deref().map(OsStr::new));
             return match (cause.raw_os_error(), path) {
                 // With these arguments OSError becomes FileNotFoundError, PermissionError and so on.
                 (Some(code), Some(path)) => PyOSError::new_err((code, strerror(cause), path.to_owned())),
@@ -33,14 +37,12 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
                 (None, Some(path)) if cause.kind() == io::ErrorKind::IsADirectory => {
                     PyOSError::new_err((EISDIR, "Is a directory", path.to_owned()))
                 }
-                (None, path) => of_kind(cause, path, text),
+                (None, path) => without_number(cause, path, text),
             };
         }
         ErrorKind::ObjectChanged { .. } => return PyOSError::new_err(text),
         ErrorKind::Interrupted => return PyKeyboardInterrupt::new_err(()),
-        ErrorKind::EntryNotFound { name } => {
-            return PyKeyError::new_err(format!("{name} is not a file in the archive"));
-        }
+        ErrorKind::EntryNotFound { name } => return not_in_archive(name),
         ErrorKind::UnsupportedDtype { .. }
         | ErrorKind::ObjectDtype { .. }
         | ErrorKind::Export { problem: ExportProblem::NoDtype { .. }, .. } => "UnsupportedDtypeError",
@@ -55,7 +57,7 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 /// The exception for a failure that has no number, as those of networks have not.
-fn of_kind(cause: &io::Error, path: Option<&str>, text: String) -> PyErr {
+fn without_number(cause: &io::Error, path: Option<&OsStr>, text: String) -> PyErr {
     use io::ErrorKind as Kind;
     match (cause.kind(), path) {
         // With these arguments OSError becomes FileNotFoundError or PermissionError.
@@ -68,6 +70,30 @@ fn of_kind(cause: &io::Error, path: Option<&str>, text: String) -> PyErr {
         (Kind::InvalidInput, _) => PyValueError::new_err(text),
         _ => PyOSError::new_err(text),
     }
+}
+
+/// The error for a key that is no name in the archive, and perhaps no name at all.
+pub(crate) fn not_found(key: &Bound<'_, PyAny>) -> PyErr {
+    let text = || -> PyResult<String> {
+        match key.str()?.to_str() {
+            Ok(text) => Ok(text.to_owned()),
+            // Lone surrogates.
+            Err(_) => Ok(key.repr()?.to_str()?.to_owned()),
+        }
+    };
+    text().map_or_else(|error| error, |name| not_in_archive(&name))
+}
+
+fn not_in_archive(name: &str) -> PyErr {
+    PyKeyError::new_err(format!("{name} is not a file in the archive"))
+}
+
+/// The exception for what is found wrong here, not in the crate.
+pub(crate) fn of_kind(py: Python<'_>, kind: &ErrorKind, path: Option<&Path>) -> PyErr {
+    let text = path.map_or_else(|| kind.to_string(), |path| format!("{}: {kind}", path.display()));
+    let class =
+        if matches!(kind, ErrorKind::DuplicateEntry { .. }) { "FormatError" } else { "NpzarrowError" };
+    exception(py, class, text).unwrap_or_else(|error| error)
 }
 
 /// The system's words for an error, without the number that Rust appends.
@@ -126,11 +152,19 @@ fn exception(py: Python<'_>, class: &str, text: String) -> PyResult<PyErr> {
 /// `?` for results of the crate.
 pub(crate) trait ToPy<T> {
     /// Turns the error into an exception.
-    fn or_raise(self, py: Python<'_>) -> PyResult<T>;
+    fn or_raise(self, py: Python<'_>) -> PyResult<T>
+    where
+        Self: Sized,
+    {
+        self.or_raise_at(py, None)
+    }
+
+    /// Turns the error into an exception that knows the path as it was given.
+    fn or_raise_at(self, py: Python<'_>, path: Option<&Path>) -> PyResult<T>;
 }
 
 impl<T> ToPy<T> for Result<T, Error> {
-    fn or_raise(self, py: Python<'_>) -> PyResult<T> {
-        self.map_err(|error| to_py(py, &error))
+    fn or_raise_at(self, py: Python<'_>, path: Option<&Path>) -> PyResult<T> {
+        self.map_err(|error| to_py(py, &error, path))
     }
 }

@@ -9,12 +9,15 @@
     reason = "the docstrings of Python's functions are no Markdown"
 )]
 
+mod archive;
 mod batch;
 mod capsule;
+mod closable;
 mod collate;
 mod dataset;
 mod dtype;
 mod error;
+mod info;
 mod input;
 mod interrupt;
 mod ndarray;
@@ -56,7 +59,7 @@ mod _core {
     #[pymodule_export]
     use super::task::NpzTask;
     #[pymodule_export]
-    use super::views::{NpzItems, NpzIterator, NpzValues};
+    use super::views::NpzIterator;
     #[pymodule_export]
     use super::write::{align, write_npy, write_npz};
 

@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyMapping;
 use pyo3_arrow::input::{AnyArray, AnyRecordBatch};
 
+use crate::archive::Archive;
 use crate::error::ToPy;
-use crate::input::open_archive;
 use crate::interrupt;
 use crate::options::{nulls, open_options, write_options};
 use crate::output::Output;
@@ -192,7 +192,7 @@ pub(crate) fn align(source: &Bound<'_, PyAny>, dest: &Bound<'_, PyAny>, align: u
     let options = write_options(None, None, align, None)?;
     // What deflated members declare does not matter: they are not inflated.
     let open = open_options(i128::MAX, true, None)?;
-    let (_owner, archive) = open_archive(source, None, false, &open)?;
+    let archive = Archive::open(source, None, false, &open)?.npz;
     run(py, u64::MAX, Output::of(dest)?, options, |output, options| npz::align(&archive, output, options))
 }
 
