@@ -155,6 +155,7 @@ impl Archive {
         }
     }
 
+    #[inline]
     fn wrap<'py>(&self, py: Python<'py>, array: NpyArray, index: usize) -> PyResult<Bound<'py, PyAny>> {
         let (header, payload) = array.into_parts();
         if let (Payload::Shared(_), Some(shared)) = (&payload, self.shared.get(index)) {

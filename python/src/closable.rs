@@ -68,6 +68,7 @@ impl Closable {
         })
     }
 
+    #[inline]
     fn with<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         let result = look(&self.state.read().unwrap_or_else(PoisonError::into_inner));
         // It may have been closed meanwhile, here or elsewhere.

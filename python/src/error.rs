@@ -20,6 +20,7 @@ const EISDIR: i32 = 21;
 
 /// Turns an error into the exception that a Python user expects. Texts have no bytes that are no Unicode, but
 /// `OSError.filename` has, if the path is known.
+#[cold]
 pub(crate) fn to_py(py: Python<'_>, error: &Error, path: Option<&Path>) -> PyErr {
     let text = error.to_string();
     let class = match error.kind() {
@@ -164,6 +165,7 @@ pub(crate) trait ToPy<T> {
 }
 
 impl<T> ToPy<T> for Result<T, Error> {
+    #[inline]
     fn or_raise_at(self, py: Python<'_>, path: Option<&Path>) -> PyResult<T> {
         self.map_err(|error| to_py(py, &error, path))
     }

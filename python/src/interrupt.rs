@@ -29,11 +29,13 @@ pub(crate) fn least(source: &Source) -> u64 {
 }
 
 /// Runs work on about `bytes` bytes: attached if that is little, detached if it is more.
+#[inline]
 pub(crate) fn detach<T: Send>(py: Python<'_>, bytes: u64, work: impl FnOnce() -> T + Send) -> T {
     if bytes < DETACH_MIN { work() } else { py.detach(work) }
 }
 
 /// Runs work that reads, checks or inflates about `bytes` bytes, which Ctrl-C ends if they are many.
+#[inline]
 pub(crate) fn run<T: Send>(
     py: Python<'_>,
     bytes: u64,
@@ -47,6 +49,7 @@ pub(crate) fn run<T: Send>(
 
 /// Runs work on a thread of its own, while this one waits for signals; on this one if no thread can be started,
 /// so that signals wait.
+#[cold]
 fn watched<T: Send>(work: impl FnOnce(&Interrupt) -> T + Send) -> PyResult<T> {
     let interrupt = Interrupt::new();
     // A thread that cannot be started takes its closure with it, but not what lies here.

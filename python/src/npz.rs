@@ -83,7 +83,7 @@ pub(crate) struct NpzFile {
 ///     array([0, 1, 2])
 #[pyfunction]
 #[pyo3(signature = (source=None, *, max_uncompressed_bytes=1_073_741_824, verify=true, threads=None, mmap=false, storage_options=None, data=None))]
-#[expect(clippy::too_many_arguments, reason = "one for each of the function's")]
+#[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python function")]
 pub(crate) fn load_npz(
     py: Python<'_>,
     source: Option<&Bound<'_, PyAny>>,
