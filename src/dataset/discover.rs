@@ -20,6 +20,10 @@ const MATCHING: MatchOptions = MatchOptions {
 
 /// A shard that was found.
 #[derive(Debug, Clone)]
+#[cfg_attr(
+    not(feature = "object-store"),
+    expect(dead_code, reason = "files tell their size when they are opened")
+)]
 pub(super) struct Found {
     /// The file or URL.
     pub(super) path: PathBuf,
