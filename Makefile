@@ -47,6 +47,7 @@ bench: $(VENV)/.installed
 	$(CARGO) bench
 	$(BIN)/python -m pip install --quiet spdl-io
 	$(BIN)/python python/benchmarks/compare.py
+	$(BIN)/python python/benchmarks/scan.py
 
 fuzz:
 	@# Sanitizer coverage does not survive link-time optimisation.
