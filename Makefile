@@ -45,9 +45,9 @@ test-every-python: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(CARGO) bench
-	$(BIN)/python -m pip install --quiet spdl-io
 	$(BIN)/python python/benchmarks/compare.py
 	$(BIN)/python python/benchmarks/scan.py
+	$(BIN)/python python/benchmarks/write.py
 
 fuzz:
 	@# Sanitizer coverage does not survive link-time optimisation.
@@ -60,7 +60,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # Everything that the tests and the demo use, at the versions of the file.
-$(VENV)/.tools: $(BIN)/python python/requirements.txt
+$(VENV)/.tools: $(BIN)/python python/requirements.txt python/requirements-engines.txt
 	$(BIN)/python -m pip install --quiet --requirement python/requirements.txt
 	touch $@
 

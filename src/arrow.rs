@@ -32,7 +32,8 @@
 //! array one row; [`TensorLayout::Variable`] then lets arrays differ in shape. A zero among the inner axes makes `List`s that are empty.
 //!
 //! From high to low: [`Plan`] decides and builds; [`schema_field`] needs no payload; [`repeat`] and
-//! [`nest_tensors`] change finished columns. Nothing here reads files or knows archives.
+//! [`nest_tensors`] change finished columns; [`export`] is the way back. Nothing here reads the caller's files or knows
+//! archives; columns of streams on their way back wait in temporary files.
 //!
 //! # Limitations
 //!
@@ -42,6 +43,7 @@
 mod binary;
 mod boolean;
 mod elements;
+pub mod export;
 mod layout;
 mod memory;
 mod number;

@@ -12,9 +12,11 @@ use std::sync::Arc;
 
 use arrow_schema::ArrowError;
 
+mod export;
 mod kind;
 mod zip;
 
+pub use export::ExportProblem;
 pub(crate) use kind::ShapeDisplay;
 pub use kind::{ErrorKind, KeyProblem};
 pub use zip::ZipProblem;

@@ -108,7 +108,7 @@ def loop(folder: Path) -> float:
 
 
 def rows_of(path: Path) -> int:
-    """The rows of an archive, all of whose members are looked at, as they must agree."""
+    """Count the rows of an archive as we do: all members must agree."""
     with np.load(path) as archive:
         [rows] = {array.shape[0] for array in archive.values()}
         return rows
@@ -175,6 +175,7 @@ class Holes(io.FileIO):
     BLOCK = bytes(1 << 24)
 
     def write(self, data: Any) -> int:
+        """Write, or step over."""
         if len(data) < len(self.BLOCK):
             return super().write(data)
         self.seek(len(data), io.SEEK_CUR)

@@ -1,20 +1,34 @@
 """The compiled part of npzarrow."""
 
-from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
 from typing import Any, Literal, TypeVar, final, overload
 
 import arro3.core
 import polars as pl
 import pyarrow as pa
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from npzarrow._types import MemberInfo, Path, RowLayout, ShardInfo, Source, TensorLayout
+from npzarrow._types import (
+    ArrowArray,
+    ArrowStream,
+    Destination,
+    MemberInfo,
+    Path,
+    RowLayout,
+    ShardInfo,
+    Source,
+    TensorLayout,
+)
+from npzarrow._views import NpzItems, NpzValues
 
 __version__: str
 
 _Default = TypeVar("_Default")
 
-def load_npy(source: Source, *, copy: bool = False, storage_options: dict[str, str] | None = None) -> NDArray[Any]:
+@overload
+def load_npy(
+    source: Source, *, copy: bool = False, storage_options: dict[str, str] | None = None, data: None = None
+) -> NDArray[Any]:
     """Load one array from NPY data, as `np.save` writes it.
 
     The array shares the memory of a bytes-like source, aligned or not, and keeps it alive. It is writable if the
@@ -30,6 +44,7 @@ def load_npy(source: Source, *, copy: bool = False, storage_options: dict[str, s
         storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
             those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
             one request may cost.
+        data: The name that `source` has in SPDL, of which it takes the place.
 
     Returns:
         The array.
@@ -40,7 +55,7 @@ def load_npy(source: Source, *, copy: bool = False, storage_options: dict[str, s
         LimitError: The header is longer than 1 MiB.
         BufferError: The bytes of the buffer do not lie one behind the other.
         TypeError: The source is none of the above.
-        OSError: The file cannot be read; `FileNotFoundError` if there is none.
+        OSError: The file cannot be read, or is a pipe or a device; `FileNotFoundError` if there is none.
 
     Example:
         >>> import io
@@ -56,6 +71,11 @@ def load_npy(source: Source, *, copy: bool = False, storage_options: dict[str, s
         False
     """
 
+@overload
+def load_npy(
+    source: None = None, *, copy: bool = False, storage_options: dict[str, str] | None = None, data: Source
+) -> NDArray[Any]: ...
+@overload
 def load_npz(
     source: Source,
     *,
@@ -64,6 +84,7 @@ def load_npz(
     threads: int | None = None,
     mmap: bool = False,
     storage_options: dict[str, str] | None = None,
+    data: None = None,
 ) -> NpzFile:
     """Open an archive of arrays, as `np.savez` and `np.savez_compressed` write it.
 
@@ -84,6 +105,7 @@ def load_npz(
         storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
             those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
             one request may cost.
+        data: The name that `source` has in SPDL, of which it takes the place.
 
     Returns:
         A mapping from names to arrays.
@@ -91,10 +113,10 @@ def load_npz(
     Raises:
         FormatError: The data is no archive, or one that readers could disagree about.
         LimitError: The deflated members say that they have more than `max_uncompressed_bytes`.
-        ValueError: `max_uncompressed_bytes` is negative, or `threads` is 0.
+        ValueError: `max_uncompressed_bytes` is negative, or `threads` is less than 1.
         BufferError: The bytes of the buffer do not lie one behind the other.
         TypeError: The source is none of the above.
-        OSError: The file cannot be read; `FileNotFoundError` if there is none.
+        OSError: The file cannot be read, or is a pipe or a device; `FileNotFoundError` if there is none.
 
     Example:
         >>> import io
@@ -109,6 +131,17 @@ def load_npz(
         array([0, 1, 2])
     """
 
+@overload
+def load_npz(
+    source: None = None,
+    *,
+    max_uncompressed_bytes: int = 1_073_741_824,
+    verify: bool = True,
+    threads: int | None = None,
+    mmap: bool = False,
+    storage_options: dict[str, str] | None = None,
+    data: Source,
+) -> NpzFile: ...
 def read_npy(
     source: Source,
     *,
@@ -124,9 +157,9 @@ def read_npy(
     """Read one array as an Arrow array, for `pa.array`, `pl.Series` and whatever else takes Arrow arrays.
 
     Arrow shares the memory of the source if the elements lie at multiples of their size, in the byte order of
-    this machine and in C order, and if nobody can write to the source: `bytes`, read-only maps, Arrow buffers,
-    and arrays and views that are read-only down to one of these. Otherwise there is one copy, aligned to 64 bytes;
-    `NpyArray.transfer` tells why. A binary file is left where the array ends.
+    this machine and in C order, and if nobody can write to the source: `bytes`, read-only maps, pyarrow buffers
+    that say so, and arrays and views that are read-only down to one of these. Otherwise there is one copy, aligned
+    to 64 bytes; `NpyArray.transfer` tells why. A binary file is read once, and left where the array ends.
 
     Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor`,
     `arrow.variable_shape_tensor` and `arrow.bool8`.
@@ -157,7 +190,7 @@ def read_npy(
         NpzarrowError: `copy=False` is impossible, or a value has no place in its Arrow type.
         BufferError: The bytes of the buffer do not lie one behind the other.
         TypeError: The source is none of the above.
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is a pipe or a device.
 
     Example:
         >>> import io
@@ -175,7 +208,7 @@ def read_npy(
 def read_npz(
     source: Source,
     *,
-    columns: Sequence[str] | None = None,
+    columns: Iterable[str] | None = None,
     rows: RowLayout = "axis0",
     tensor: TensorLayout = "fixed_shape",
     copy: bool | None = None,
@@ -232,7 +265,7 @@ def read_npz(
         ValueError: An option has a word or a number that it does not take.
         BufferError: The bytes of the buffer do not lie one behind the other.
         TypeError: The source is none of the above.
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is a pipe or a device.
 
     Example:
         >>> import io
@@ -389,6 +422,125 @@ def collate_npz(
         (array([0, 1, 2, 3]), (4, 2, 3))
     """
 
+def _run(arguments: list[str]) -> int: ...
+def write_npy(
+    dest: Destination, array: ArrayLike | ArrowArray | ArrowStream, *, nulls: Literal["raise", "nan"] = "raise"
+) -> None:
+    """Write one array as `.npy`: a NumPy array bit for bit as `np.save` does, or an Arrow array.
+
+    A NumPy array keeps its dtype and its order; anything that `np.asarray` takes is one. Arrow arrays (of pyarrow,
+    polars, arro3, and whatever else has `__arrow_c_array__` or `__arrow_c_stream__`) become what `write_npz` says. A
+    path has the whole file or what it had before. The array must not be written to meanwhile.
+
+    Follows the format of `numpy.lib.format`, in the lowest of the versions 1.0 to 3.0 that can hold the dtype.
+
+    Args:
+        dest: A path, or a binary file, which is written to from where it is.
+        array: The array.
+        nulls: What becomes of nulls of Arrow that are no NaT: "raise", or "nan" for floats.
+
+    Raises:
+        UnsupportedDtypeError: The dtype holds Python objects, or NumPy has no dtype for the type.
+        NpzarrowError: The values are of no shape, or null where they cannot be.
+        ValueError: An option has a word that it does not take.
+        TypeError: The destination is neither a path nor a file.
+        OSError: The file cannot be written.
+
+    Example:
+        >>> import io
+        >>> import numpy as np
+        >>> import npzarrow as nz
+        >>> file = io.BytesIO()
+        >>> nz.write_npy(file, np.arange(3))
+        >>> file.seek(0)
+        0
+        >>> np.load(file)
+        array([0, 1, 2])
+    """
+
+def write_npz(
+    dest: Destination,
+    data: Mapping[str, ArrayLike] | ArrowArray | ArrowStream,
+    *,
+    compression: Literal["deflate"] | None = None,
+    level: int | None = None,
+    align: int = 64,
+    nulls: Literal["raise", "nan", "mask"] = "raise",
+    threads: int | None = None,
+) -> None:
+    """Write arrays or a table as `.npz`, in which every payload begins at a multiple of 64 bytes, so that it can be mapped.
+
+    `np.load` and any ZIP tool read it; `read_npz(path, mmap=True)` and `load_npz(path, mmap=True)` share its pages.
+
+    A mapping of NumPy arrays is written bit for bit. Tables, batches and streams of Arrow (of pyarrow, polars, DuckDB,
+    arro3, and whatever else has `__arrow_c_array__` or `__arrow_c_stream__`) become one array per column: tensors,
+    fixed-size lists and lists of one length give axes; timestamps, dates and durations `datetime64` and `timedelta64`,
+    null as NaT; text and bytes `U` and `S` of the longest value; structs structured dtypes. All else, ragged lists and
+    decimals for instance, is an error that names the column. Of a stream one batch is held in memory: columns grow in
+    temporary files beside the destination.
+
+    A path has the whole file or what it had before; nothing is appended to its name. Arrays must not be written to
+    meanwhile. Equal arrays make equal files.
+
+    Follows APPNOTE 6.3 of ZIP (zip64 where needed, the extra field 0xa11e for the alignment) and `numpy.lib.format`.
+
+    Args:
+        dest: A path, or a binary file, which is written to from where it is and needs no seeking.
+        data: A mapping of names to arrays, or Arrow data.
+        compression: None stores, "deflate" compresses on all threads; what hardly becomes smaller is stored.
+        level: From 1 (fast) to 9 (small); None chooses what makes files as small as those of `np.savez_compressed`.
+        align: Payloads of stored members begin at multiples of this many bytes, a power of two up to 32768.
+        nulls: What becomes of nulls of Arrow that are no NaT: "raise"; "nan" for floats; "mask" writes zeros, and an
+            array beside it, named as the column with `_mask` behind, that is true where a value is missing.
+        threads: The most threads that the call may use; None is one per core.
+
+    Raises:
+        UnsupportedDtypeError: A dtype holds Python objects, or NumPy has no dtype for a type.
+        NpzarrowError: A name is empty, given twice or too long, or values are of no shape, or null where they cannot be.
+        ValueError: An option has a word or a number that it does not take.
+        TypeError: The data or the destination is none of the above.
+        OSError: The file cannot be written.
+
+    Example:
+        >>> import io
+        >>> import numpy as np
+        >>> import npzarrow as nz
+        >>> file = io.BytesIO()
+        >>> nz.write_npz(file, {"id": np.arange(2), "image": np.zeros((2, 4, 3), "f4")})
+        >>> with nz.load_npz(file.getvalue()) as arrays:
+        ...     [(info["name"], info["offset"], info["aligned"]) for info in arrays.info()]
+        [('id', 192, True), ('image', 384, True)]
+    """
+
+def align(source: Source, dest: Destination, *, align: int = 64) -> None:
+    """Rewrite an archive so that its payloads begin at multiples of 64 bytes, and can be mapped.
+
+    Members are copied as they are: nothing is inflated or compressed, and what is no array is kept. The checksums of
+    stored members are verified. A path has the whole file or what it had before, and may be that of the source.
+
+    Args:
+        source: The archive: a bytes-like object, a path, or a binary file, which is read to its end.
+        dest: A path, or a binary file, which is written to from where it is.
+        align: The multiple, a power of two up to 32768.
+
+    Raises:
+        FormatError: The source is no archive, or a member is broken.
+        ChecksumError: The bytes of a stored member are not those that were written.
+        NpzarrowError: Two members have the same name.
+        TypeError: The source or the destination is none of the above.
+        OSError: A file cannot be read or written.
+
+    Example:
+        >>> import io
+        >>> import numpy as np
+        >>> import npzarrow as nz
+        >>> file, aligned = io.BytesIO(), io.BytesIO()
+        >>> np.savez(file, x=np.arange(3))
+        >>> nz.align(file.getvalue(), aligned)
+        >>> [nz.load_npz(f.getvalue()).info()[0]["aligned"] for f in (file, aligned)]
+        [False, True]
+    """
+
 @final
 class NpzFile(Mapping[str, NDArray[Any]]):
     """The arrays of an archive by name, with or without `.npy`: a `Mapping[str, np.ndarray]`.
@@ -428,7 +580,7 @@ class NpzFile(Mapping[str, NDArray[Any]]):
     def __enter__(self) -> NpzFile: ...
     def __exit__(self, *_exception: object) -> None: ...
     def close(self) -> None:
-        """Refuse further reads; arrays that were read stay as they are."""
+        """Release the source and refuse further reads; arrays that were read stay as they are."""
 
     @overload
     def get(self, key: str, default: None = None) -> NDArray[Any] | None:
@@ -445,7 +597,13 @@ class NpzFile(Mapping[str, NDArray[Any]]):
     def items(self) -> NpzItems:
         """View the names with their arrays; each is read when it is reached."""
 
-    def load(self, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+    def _arrays(self) -> Iterator[NDArray[Any]]:
+        """Iterate over the arrays."""
+
+    def _pairs(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Iterate over the names with their arrays."""
+
+    def load(self, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
         """Read several arrays at once, in parallel where that pays.
 
         Shares and copies as single access does.
@@ -458,7 +616,7 @@ class NpzFile(Mapping[str, NDArray[Any]]):
 
         Raises:
             KeyError: There is no array of one of the names.
-            NpzarrowError: Something is wrong with a member.
+            NpzarrowError: Something is wrong with a member, or several members have one name.
             ValueError: The archive is closed.
 
         Example:
@@ -491,20 +649,6 @@ class NpzFile(Mapping[str, NDArray[Any]]):
             >>> info["name"], info["dtype"], info["shape"], info["transfer"]
             ('x', dtype('float32'), (2, 3), 'copied: the member is deflated')
         """
-
-@final
-class NpzValues(ValuesView[NDArray[Any]]):
-    """The arrays of an archive."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[NDArray[Any]]: ...
-
-@final
-class NpzItems(ItemsView[str, NDArray[Any]]):
-    """The names of an archive with their arrays."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[tuple[str, NDArray[Any]]]: ...
 
 @final
 class NpzIterator(Iterator[str]):

@@ -21,8 +21,27 @@ class Buffer(Protocol):
 class BinaryReader(Protocol):
     """An object that is read: a file in binary mode, `io.BytesIO`, and others."""
 
-    def read(self, size: int = ..., /) -> bytes:
+    def read(self, size: int = ..., /) -> Buffer:
         """Give at most `size` bytes; none at the end. All that are left if `size` is not given."""
+
+
+class BinaryWriter(Protocol):
+    """An object that is written to: a file in binary mode, `io.BytesIO`, and others."""
+
+    def write(self, data: bytes, /) -> int | None:
+        """Take bytes, and say how many of them; None is all."""
+
+
+class ArrowArray(Protocol):
+    """An Arrow array or record batch: of pyarrow, arro3, nanoarrow, or this package."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+
+class ArrowStream(Protocol):
+    """Arrow arrays or record batches one after the other: tables and frames of pyarrow, polars, DuckDB and others."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
 Path: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes]
@@ -46,6 +65,10 @@ class ShardInfo(TypedDict):
     size: int
     num_bytes: int
     columns: list[str]
+
+
+Destination: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | BinaryWriter
+"""What arrays and archives are written to: a path, or a binary file."""
 
 
 class MemberInfo(TypedDict):

@@ -4,21 +4,19 @@ use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::Schema as ArrowSchema;
+use npzarrow::Column;
 use npzarrow::npz::ReadOptions;
-use npzarrow::{Column, NpzArchive};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyTuple};
 
+use crate::archive::Archive;
 use crate::capsule;
 use crate::error::ToPy;
-use crate::input::{StorageOptions, open_archive};
+use crate::input::StorageOptions;
 use crate::interrupt;
-use crate::options::{ArrowArguments, open_options, unsupported};
+use crate::options::{ArrowArguments, names, open_options, unsupported, whole_number, whole_number_or_none};
 use crate::schema::Schema;
-
-/// Reading from a file may block, however little it is.
-const FILE_MIN: u64 = 64 << 10;
 
 /// One archive as one batch of columns: `pa.record_batch(x)`, `pl.DataFrame(x)`, `duckdb.sql("from x")`.
 ///
@@ -90,7 +88,7 @@ pub(crate) struct NpzBatch {
 ///     ValueError: An option has a word or a number that it does not take.
 ///     BufferError: The bytes of the buffer do not lie one behind the other.
 ///     TypeError: The source is none of the above.
-///     OSError: The file cannot be read.
+///     OSError: The file cannot be read, or is a pipe or a device.
 ///
 /// Example:
 ///     >>> import io
@@ -124,7 +122,7 @@ pub(crate) struct NpzBatch {
 )]
 pub(crate) fn read_npz(
     source: &Bound<'_, PyAny>,
-    columns: Option<Vec<String>>,
+    columns: Option<&Bound<'_, PyAny>>,
     rows: &str,
     tensor: &str,
     copy: Option<bool>,
@@ -133,37 +131,31 @@ pub(crate) fn read_npz(
     bool8: bool,
     string_view: bool,
     unsupported: &str,
-    max_uncompressed_bytes: i128,
-    threads: Option<usize>,
+    #[pyo3(from_py_with = whole_number)] max_uncompressed_bytes: i128,
+    #[pyo3(from_py_with = whole_number_or_none)] threads: Option<i128>,
     storage_options: StorageOptions,
 ) -> PyResult<NpzBatch> {
     let py = source.py();
     let mut options = ReadOptions::default()
         .with_arrow(ArrowArguments { copy, rows, tensor, bool8, string_view }.options()?)
         .with_unsupported(self::unsupported(unsupported)?);
-    options.columns = columns;
     let open = open_options(max_uncompressed_bytes, verify, threads)?;
-    let (owner, archive) = open_archive(source, storage_options, mmap, &open)?;
-    let least = match owner {
-        Some(_) => 0,
-        None if archive.is_remote() => interrupt::NETWORK,
-        None => FILE_MIN,
+    let columns = columns.map(|columns| names("columns", columns)).transpose()?;
+    let archive = Archive::open(source, storage_options, mmap, &open)?;
+    let cost = match &columns {
+        None => archive.total_cost(0..archive.len()),
+        Some(columns) => {
+            let found = columns.iter().map(|name| archive.find(name)).collect::<PyResult<Vec<_>>>()?;
+            archive.total_cost(found.into_iter())
+        }
     };
-    let cost = cost(&archive, options.columns.as_deref()).max(least);
-    let read =
-        |interrupt: &npzarrow::Interrupt| archive.columns(&options.clone().with_interrupt(interrupt.clone()));
-    let (columns, rows) = interrupt::run(py, cost, read)?.or_raise(py)?;
+    // Names that were found are UTF-8.
+    options.columns = columns.map(|columns| columns.iter().map(ToString::to_string).collect());
+    let read = |interrupt: &npzarrow::Interrupt| {
+        archive.npz.columns(&options.clone().with_interrupt(interrupt.clone()))
+    };
+    let (columns, rows) = interrupt::run(py, cost, read)?.or_raise_at(py, archive.path())?;
     NpzBatch::new(columns, rows)
-}
-
-/// How many bytes reading the members touches.
-fn cost(archive: &NpzArchive, columns: Option<&[String]>) -> u64 {
-    let declared = |index: usize| archive.entry(index).map_or(0, npzarrow::zip::Entry::declared_size);
-    let sum = |sizes: &mut dyn Iterator<Item = u64>| sizes.fold(0_u64, u64::saturating_add);
-    match columns {
-        None => sum(&mut (0..archive.len()).map(declared)),
-        Some(names) => sum(&mut names.iter().filter_map(|name| archive.index_of(name).ok()).map(declared)),
-    }
 }
 
 impl NpzBatch {

@@ -11,7 +11,7 @@ use crate::error::ToPy;
 use crate::input::Input;
 use crate::interrupt;
 use crate::ndarray;
-use crate::options::open_options;
+use crate::options::{open_options, whole_number, whole_number_or_none};
 
 /// Files may be slow, however small they are.
 const FILE_COST: u64 = 64 << 10;
@@ -65,8 +65,8 @@ pub(crate) fn collate_npz<'py>(
     sources: &Bound<'py, PyAny>,
     columns: Option<Vec<String>>,
     verify: bool,
-    max_uncompressed_bytes: i128,
-    threads: Option<usize>,
+    #[pyo3(from_py_with = whole_number)] max_uncompressed_bytes: i128,
+    #[pyo3(from_py_with = whole_number_or_none)] threads: Option<i128>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let py = sources.py();
     let options = open_options(max_uncompressed_bytes, verify, threads)?;

@@ -13,7 +13,7 @@ use crate::capsule;
 use crate::error::ToPy;
 use crate::input::{Input, StorageOptions};
 use crate::interrupt;
-use crate::options::{ArrowArguments, choose, open_options, unsupported};
+use crate::options::{ArrowArguments, choose, open_options, unsupported, whole_number, whole_number_or_none};
 use crate::scan::{NpzScan, Selection};
 use crate::schema::Schema;
 use crate::task::NpzTask;
@@ -138,8 +138,8 @@ pub(crate) fn scan_npz(
     bool8: bool,
     string_view: bool,
     unsupported: &str,
-    max_uncompressed_bytes: i128,
-    threads: Option<usize>,
+    #[pyo3(from_py_with = whole_number)] max_uncompressed_bytes: i128,
+    #[pyo3(from_py_with = whole_number_or_none)] threads: Option<i128>,
     storage_options: StorageOptions,
 ) -> PyResult<NpzDataset> {
     let py = source.py();

@@ -1,7 +1,10 @@
 //! Errors of the crate as Python exceptions; the classes are defined in `npzarrow._errors`.
 
+use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 
+use npzarrow::error::ExportProblem;
 use npzarrow::npy::Dtype;
 use npzarrow::{Error, ErrorKind};
 use pyo3::exceptions::{
@@ -15,12 +18,19 @@ const ENOENT: i32 = 2;
 const EACCES: i32 = 13;
 const EISDIR: i32 = 21;
 
-/// Turns an error into the exception that a Python user expects.
-pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
+/// Turns an error into the exception that a Python user expects. Texts have no bytes that are no Unicode, but
+/// `OSError.filename` has, if the path is known.
+#[cold]
+pub(crate) fn to_py(py: Python<'_>, error: &Error, path: Option<&Path>) -> PyErr {
     let text = error.to_string();
     let class = match error.kind() {
         ErrorKind::Io(cause) => {
-            let path = error.location().path.as_deref();
+            // What a file object raised is raised again.
+            if let Some(raised) = cause.get_ref().and_then(|cause| cause.downcast_ref::<PyErr>()) {
+                return raised.clone_ref(py);
+            }
+            let path = path.map(Path::as_os_str);
+            let path = path.or_else(|| error.location().path.as_deref().map(OsStr::new));
             return match (cause.raw_os_error(), path) {
                 // With these arguments OSError becomes FileNotFoundError, PermissionError and so on.
                 (Some(code), Some(path)) => PyOSError::new_err((code, strerror(cause), path.to_owned())),
@@ -28,15 +38,15 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
                 (None, Some(path)) if cause.kind() == io::ErrorKind::IsADirectory => {
                     PyOSError::new_err((EISDIR, "Is a directory", path.to_owned()))
                 }
-                (None, path) => of_kind(cause, path, text),
+                (None, path) => without_number(cause, path, text),
             };
         }
         ErrorKind::ObjectChanged { .. } => return PyOSError::new_err(text),
         ErrorKind::Interrupted => return PyKeyboardInterrupt::new_err(()),
-        ErrorKind::EntryNotFound { name } => {
-            return PyKeyError::new_err(format!("{name} is not a file in the archive"));
-        }
-        ErrorKind::UnsupportedDtype { .. } | ErrorKind::ObjectDtype { .. } => "UnsupportedDtypeError",
+        ErrorKind::EntryNotFound { name } => return not_in_archive(name),
+        ErrorKind::UnsupportedDtype { .. }
+        | ErrorKind::ObjectDtype { .. }
+        | ErrorKind::Export { problem: ExportProblem::NoDtype { .. }, .. } => "UnsupportedDtypeError",
         ErrorKind::LimitExceeded { .. } | ErrorKind::HeaderTooLarge { .. } | ErrorKind::Allocation { .. } => {
             "LimitError"
         }
@@ -48,7 +58,7 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 /// The exception for a failure that has no number, as those of networks have not.
-fn of_kind(cause: &io::Error, path: Option<&str>, text: String) -> PyErr {
+fn without_number(cause: &io::Error, path: Option<&OsStr>, text: String) -> PyErr {
     use io::ErrorKind as Kind;
     match (cause.kind(), path) {
         // With these arguments OSError becomes FileNotFoundError or PermissionError.
@@ -61,6 +71,30 @@ fn of_kind(cause: &io::Error, path: Option<&str>, text: String) -> PyErr {
         (Kind::InvalidInput, _) => PyValueError::new_err(text),
         _ => PyOSError::new_err(text),
     }
+}
+
+/// The error for a key that is no name in the archive, and perhaps no name at all.
+pub(crate) fn not_found(key: &Bound<'_, PyAny>) -> PyErr {
+    let text = || -> PyResult<String> {
+        match key.str()?.to_str() {
+            Ok(text) => Ok(text.to_owned()),
+            // Lone surrogates.
+            Err(_) => Ok(key.repr()?.to_str()?.to_owned()),
+        }
+    };
+    text().map_or_else(|error| error, |name| not_in_archive(&name))
+}
+
+fn not_in_archive(name: &str) -> PyErr {
+    PyKeyError::new_err(format!("{name} is not a file in the archive"))
+}
+
+/// The exception for what is found wrong here, not in the crate.
+pub(crate) fn of_kind(py: Python<'_>, kind: &ErrorKind, path: Option<&Path>) -> PyErr {
+    let text = path.map_or_else(|| kind.to_string(), |path| format!("{}: {kind}", path.display()));
+    let class =
+        if matches!(kind, ErrorKind::DuplicateEntry { .. }) { "FormatError" } else { "NpzarrowError" };
+    exception(py, class, text).unwrap_or_else(|error| error)
 }
 
 /// The system's words for an error, without the number that Rust appends.
@@ -77,6 +111,13 @@ pub(crate) fn unknown_dtype(py: Python<'_>, dtype: &Dtype, refusal: &PyErr) -> P
     let error = exception(py, "UnsupportedDtypeError", text).unwrap_or_else(|error| error);
     error.set_cause(py, Some(refusal.clone_ref(py)));
     error
+}
+
+/// The error for arrays of Python objects.
+#[cold]
+pub(crate) fn no_objects(py: Python<'_>, dtype: &Bound<'_, PyAny>) -> PyErr {
+    let text = format!("dtype {dtype} holds Python objects, which are never written");
+    exception(py, "UnsupportedDtypeError", text).unwrap_or_else(|error| error)
 }
 
 /// Adds the member to an exception that does not know it.
@@ -112,11 +153,20 @@ fn exception(py: Python<'_>, class: &str, text: String) -> PyResult<PyErr> {
 /// `?` for results of the crate.
 pub(crate) trait ToPy<T> {
     /// Turns the error into an exception.
-    fn or_raise(self, py: Python<'_>) -> PyResult<T>;
+    fn or_raise(self, py: Python<'_>) -> PyResult<T>
+    where
+        Self: Sized,
+    {
+        self.or_raise_at(py, None)
+    }
+
+    /// Turns the error into an exception that knows the path as it was given.
+    fn or_raise_at(self, py: Python<'_>, path: Option<&Path>) -> PyResult<T>;
 }
 
 impl<T> ToPy<T> for Result<T, Error> {
-    fn or_raise(self, py: Python<'_>) -> PyResult<T> {
-        self.map_err(|error| to_py(py, &error))
+    #[inline]
+    fn or_raise_at(self, py: Python<'_>, path: Option<&Path>) -> PyResult<T> {
+        self.map_err(|error| to_py(py, &error, path))
     }
 }

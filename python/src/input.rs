@@ -1,12 +1,12 @@
 //! What Python users pass as a source: bytes-like objects, paths, URLs, and binary files.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use npzarrow::npz::OpenOptions;
+use npzarrow::Interrupt;
 use npzarrow::source::remote::{is_url, local_path};
 use npzarrow::source::{RemoteOptions, Source};
-use npzarrow::{Interrupt, NpzArchive};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -50,16 +50,8 @@ impl<'py> Input<'py> {
                 return Ok(Self::Path(path));
             }
         }
-        if source.is_instance_of::<PyString>() || source.hasattr(intern!(py, "__fspath__"))? {
-            static FSDECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-            let path: PathBuf = FSDECODE.import(py, "os", "fsdecode")?.call1((source,))?.extract()?;
-            return match path.to_str().and_then(|path| path.split_once("://")) {
-                Some((scheme, _)) if !path.exists() => Err(PyValueError::new_err(format!(
-                    "{}: {scheme} URLs cannot be opened here",
-                    path.display()
-                ))),
-                _ => Ok(Self::Path(path)),
-            };
+        if let Some(path) = path_of(source)? {
+            return Ok(Self::Path(path));
         }
         if has_buffer(source) {
             return Ok(Self::Buffer(source.clone()));
@@ -81,7 +73,9 @@ impl<'py> Input<'py> {
                 Ok((Some(owner), Source::from(memory)))
             }
             Self::Path(path) if mmap => {
-                let source = py.detach(|| Source::map(&path)).or_raise(py)?;
+                // Opening refuses what is no regular file; mapping would wait for the writer of a pipe.
+                let open = || Source::open(&path).and_then(|_| Source::map(&path));
+                let source = py.detach(open).or_raise_at(py, Some(&path))?;
                 let owner = match &source {
                     Source::Memory(memory) => {
                         Some(Owner::Memory(Py::new(py, MemoryOwner { memory: memory.clone() })?))
@@ -90,7 +84,7 @@ impl<'py> Input<'py> {
                 };
                 Ok((owner, source))
             }
-            Self::Path(path) => Ok((None, py.detach(|| Source::open(&path)).or_raise(py)?)),
+            Self::Path(path) => Ok((None, py.detach(|| Source::open(&path)).or_raise_at(py, Some(&path))?)),
             Self::Url(..) if mmap => Err(PyValueError::new_err("mmap=True needs a path, not a URL")),
             Self::Url(url, options) => {
                 let open = |interrupt: &Interrupt| {
@@ -110,22 +104,36 @@ impl<'py> Input<'py> {
     }
 }
 
-/// Opens a source as an archive: reads its directory.
-pub(crate) fn open_archive(
-    source: &Bound<'_, PyAny>,
-    storage: StorageOptions,
-    mmap: bool,
-    options: &OpenOptions,
-) -> PyResult<(Option<Owner>, NpzArchive)> {
-    let py = source.py();
-    let (owner, source) = Input::of(source, storage)?.open(py, mmap)?;
-    // The directory of a large remote archive may not have come with its end.
-    let cost = match source {
-        Source::Memory(_) | Source::File(_) => 0,
-        _ => interrupt::NETWORK,
-    };
-    let archive = interrupt::run(py, cost, |_| NpzArchive::with_options(source, options))?.or_raise(py)?;
-    Ok((owner, archive))
+/// A `str` or `os.PathLike` as a path; an error if it is a URL.
+pub(crate) fn path_of(object: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
+    static FSDECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = object.py();
+    if !object.is_instance_of::<PyString>() && !object.hasattr(intern!(py, "__fspath__"))? {
+        return Ok(None);
+    }
+    let path: PathBuf = FSDECODE.import(py, "os", "fsdecode")?.call1((object,))?.extract()?;
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(PyValueError::new_err("embedded null byte"));
+    }
+    match path.to_str().and_then(|path| path.split_once("://")) {
+        Some((scheme, _)) if !path.exists() => {
+            Err(PyValueError::new_err(format!("{}: {scheme} URLs cannot be opened here", path.display())))
+        }
+        _ => Ok(Some(path)),
+    }
+}
+
+/// The source, which may be given by the name that it has in SPDL.
+pub(crate) fn source_or_data<'a, 'py>(
+    py: Python<'py>,
+    source: Option<&'a Bound<'py, PyAny>>,
+    data: Option<&'a Bound<'py, PyAny>>,
+) -> PyResult<Cow<'a, Bound<'py, PyAny>>> {
+    match (source, data) {
+        (Some(source), None) | (None, Some(source)) => Ok(Cow::Borrowed(source)),
+        (None, None) => Ok(Cow::Owned(py.None().into_bound(py))),
+        (Some(_), Some(_)) => Err(PyTypeError::new_err("source and data are one argument; give one of them")),
+    }
 }
 
 /// The error for a file that was opened in text mode.

@@ -9,24 +9,31 @@
     reason = "the docstrings of Python's functions are no Markdown"
 )]
 
+mod archive;
 mod batch;
 mod capsule;
+mod closable;
 mod collate;
 mod dataset;
 mod dtype;
 mod error;
+mod info;
 mod input;
 mod interrupt;
 mod ndarray;
 mod npy;
 mod npz;
 mod options;
+mod output;
 mod owner;
+mod program;
+mod raw;
 mod scan;
 mod schema;
 mod stream;
 mod task;
 mod views;
+mod write;
 
 use pyo3::prelude::*;
 
@@ -44,13 +51,17 @@ mod _core {
     #[pymodule_export]
     use super::npz::{NpzFile, load_npz};
     #[pymodule_export]
+    use super::program::run;
+    #[pymodule_export]
     use super::scan::{NpzBatches, NpzScan, RecordBatchExport};
     #[pymodule_export]
     use super::schema::Schema;
     #[pymodule_export]
     use super::task::NpzTask;
     #[pymodule_export]
-    use super::views::{NpzItems, NpzIterator, NpzValues};
+    use super::views::NpzIterator;
+    #[pymodule_export]
+    use super::write::{align, write_npy, write_npz};
 
     use pyo3::prelude::*;
 

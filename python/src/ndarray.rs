@@ -3,11 +3,12 @@
 
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::{ptr, slice};
 
 use npzarrow::limits::MAX_NDIM;
 use npzarrow::npy::{Header, Order};
-use npzarrow::{OwnedPayload, Payload};
+use npzarrow::{AlignedBuf, OwnedPayload, Payload};
 use numpy::npyffi::{
     NPY_ARRAY_F_CONTIGUOUS, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, get_type_object, npy_intp,
 };
@@ -22,10 +23,16 @@ use crate::owner::{BufferOwner, Owner};
 /// Most arrays have few axes; their lengths need no allocation.
 const INLINE_NDIM: usize = 8;
 
-/// The memory of a payload that the crate allocated: the base of the array over it.
+/// Memory that the crate allocated: the base of the array over it.
 #[pyclass(frozen, module = "npzarrow._core", name = "_PayloadOwner")]
 struct PayloadOwner {
-    _payload: OwnedPayload,
+    _memory: OwnMemory,
+}
+
+#[expect(dead_code, reason = "what is held is held to be dropped")]
+enum OwnMemory {
+    Payload(OwnedPayload),
+    Read(AlignedBuf),
 }
 
 /// An array over a payload within `bytes`, which it keeps alive. Not writable.
@@ -70,7 +77,7 @@ pub(crate) fn of_payload<'py>(
     match (payload, owner) {
         (Payload::Owned(mut payload), _) => {
             let data = payload.as_mut_slice().as_mut_ptr();
-            let base = Bound::new(py, PayloadOwner { _payload: payload })?;
+            let base = Bound::new(py, PayloadOwner { _memory: OwnMemory::Payload(payload) })?;
             // SAFETY: the payload moves into the base, which the array keeps alive; moving it leaves its
             // memory where it is, and nothing else refers to that, so that the array may write to it.
             unsafe { over(py, header, data.cast_const().cast_mut(), true, base.into_any()) }
@@ -88,6 +95,25 @@ pub(crate) fn of_payload<'py>(
         }
         _ => Err(PyRuntimeError::new_err("a shared payload without an owner")),
     }
+}
+
+/// An array over the part of memory of our own that its payload was read into. Writable.
+pub(crate) fn over_read<'py>(
+    py: Python<'py>,
+    header: &Header,
+    mut memory: AlignedBuf,
+    payload: Range<usize>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let payload = memory.as_mut_slice().get_mut(payload).unwrap_or_default();
+    if !u64::try_from(payload.len()).is_ok_and(|len| len == header.payload_len()) {
+        return Err(PyRuntimeError::new_err("a payload lies outside of its memory"));
+    }
+    let data = payload.as_mut_ptr();
+    let base = Bound::new(py, PayloadOwner { _memory: OwnMemory::Read(memory) })?;
+    // SAFETY: the payload has the length of the header (checked above), and lies in memory that moves into the
+    // base, which the array keeps alive; moving it leaves its bytes where they are, and nothing else refers to
+    // them, so that the array may write to them.
+    unsafe { over(py, header, data, true, base.into_any()) }
 }
 
 /// An array with a copy of a payload in memory of NumPy's own. Writable.

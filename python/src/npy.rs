@@ -9,13 +9,13 @@ use pyo3::types::{PyBytes, PyCapsule, PyTuple};
 
 use crate::capsule;
 use crate::error::ToPy;
-use crate::input::{Input, StorageOptions};
+use crate::input::{Input, StorageOptions, source_or_data};
 use crate::interrupt;
 use crate::ndarray;
 use crate::options::ArrowArguments;
 use crate::owner::BufferOwner;
-use crate::schema::Schema;
-use crate::stream;
+use crate::schema::{Schema, on_one_line};
+use crate::stream::ReadArray;
 
 /// Load one array from NPY data, as `np.save` writes it.
 ///
@@ -32,6 +32,7 @@ use crate::stream;
 ///     storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
 ///         those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
 ///         one request may cost.
+///     data: The name that `source` has in SPDL, of which it takes the place.
 ///
 /// Returns:
 ///     The array.
@@ -42,7 +43,7 @@ use crate::stream;
 ///     LimitError: The header is longer than 1 MiB.
 ///     BufferError: The bytes of the buffer do not lie one behind the other.
 ///     TypeError: The source is none of the above.
-///     OSError: The file cannot be read; `FileNotFoundError` if there is none.
+///     OSError: The file cannot be read, or is a pipe or a device; `FileNotFoundError` if there is none.
 ///
 /// Example:
 ///     >>> import io
@@ -57,16 +58,19 @@ use crate::stream;
 ///     >>> array.flags.writeable
 ///     False
 #[pyfunction]
-#[pyo3(signature = (source, *, copy=false, storage_options=None))]
+#[pyo3(signature = (source=None, *, copy=false, storage_options=None, data=None))]
 pub(crate) fn load_npy<'py>(
-    source: &Bound<'py, PyAny>,
+    py: Python<'py>,
+    source: Option<&Bound<'py, PyAny>>,
     copy: bool,
     storage_options: StorageOptions,
+    data: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let source = source_or_data(py, source, data)?;
     if let Ok(bytes) = source.cast_exact::<PyBytes>() {
         load_bytes(bytes, copy)
     } else {
-        load_other(source, copy, storage_options)
+        load_other(&source, copy, storage_options)
     }
 }
 
@@ -96,12 +100,10 @@ fn load_other<'py>(
             ndarray::over_export(&header, &owner)?.or_raise(py)
         }
         Input::Path(path) => {
-            let bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-            let read = |interrupt: &npzarrow::Interrupt| {
-                Array::read(&Source::open(&path)?, default_threads(), interrupt)
-            };
-            // Even a small file may lie on a slow disk.
-            let array = interrupt::run(py, bytes.max(1 << 16), read)?.or_raise(py)?;
+            let source = py.detach(|| Source::open(&path)).or_raise_at(py, Some(&path))?;
+            let cost = source.len().max(interrupt::least(&source));
+            let read = |interrupt: &npzarrow::Interrupt| Array::read(&source, default_threads(), interrupt);
+            let array = interrupt::run(py, cost, read)?.or_raise_at(py, Some(&path))?;
             let (header, payload) = array.into_parts();
             ndarray::of_payload(py, &header, payload, None)
         }
@@ -113,8 +115,10 @@ fn load_other<'py>(
             let (header, payload) = interrupt::run(py, interrupt::NETWORK, read)?.or_raise(py)?.into_parts();
             ndarray::of_payload(py, &header, payload, None)
         }
-        // What was read belongs to nobody else, but `bytes` cannot be written to.
-        Input::File(file) => load_bytes(&stream::read_array(&file)?, true),
+        Input::File(file) => {
+            let ReadArray { header, data, payload } = ReadArray::of(&file)?;
+            ndarray::over_read(py, &header, data, payload)
+        }
     }
 }
 
@@ -158,9 +162,9 @@ pub(crate) struct NpyArray {
 /// Read one array as an Arrow array, for `pa.array`, `pl.Series` and whatever else takes Arrow arrays.
 ///
 /// Arrow shares the memory of the source if the elements lie at multiples of their size, in the byte order of
-/// this machine and in C order, and if nobody can write to the source: `bytes`, read-only maps, Arrow buffers,
-/// and arrays and views that are read-only down to one of these. Otherwise there is one copy, aligned to 64 bytes;
-/// `NpyArray.transfer` tells why. A binary file is left where the array ends.
+/// this machine and in C order, and if nobody can write to the source: `bytes`, read-only maps, pyarrow buffers
+/// that say so, and arrays and views that are read-only down to one of these. Otherwise there is one copy, aligned
+/// to 64 bytes; `NpyArray.transfer` tells why. A binary file is read once, and left where the array ends.
 ///
 /// Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor`,
 /// `arrow.variable_shape_tensor` and `arrow.bool8`.
@@ -191,7 +195,7 @@ pub(crate) struct NpyArray {
 ///     NpzarrowError: `copy=False` is impossible, or a value has no place in its Arrow type.
 ///     BufferError: The bytes of the buffer do not lie one behind the other.
 ///     TypeError: The source is none of the above.
-///     OSError: The file cannot be read.
+///     OSError: The file cannot be read, or is a pipe or a device.
 ///
 /// Example:
 ///     >>> import io
@@ -221,16 +225,14 @@ pub(crate) fn read_npy(
     let py = source.py();
     let options = ArrowArguments { copy, rows, tensor, bool8, string_view }.options()?;
     let input = match Input::of(source, storage_options)? {
-        Input::File(file) => Input::Buffer(stream::read_array(&file)?.into_any()),
+        Input::File(file) => {
+            let column = ReadArray::of(&file)?.into_column(py, name, options)?;
+            return Ok(NpyArray { column });
+        }
         input => input,
     };
     let (_, source) = input.open(py, mmap)?;
-    let least = match (&source, source.path()) {
-        (Source::Memory(_), None) => 0,
-        (Source::Memory(_) | Source::File(_), _) => 1 << 16,
-        _ => interrupt::NETWORK,
-    };
-    let bytes = source.len().max(least);
+    let cost = source.len().max(interrupt::least(&source));
     let read = |interrupt: &npzarrow::Interrupt| {
         let column = Array::read(&source, default_threads(), interrupt)?.into_column(name, &options);
         column.map_err(|error| match source.path() {
@@ -238,7 +240,7 @@ pub(crate) fn read_npy(
             None => error,
         })
     };
-    let column = interrupt::run(py, bytes, read)?.or_raise(py)?;
+    let column = interrupt::run(py, cost, read)?.or_raise_at(py, source.path())?;
     Ok(NpyArray { column })
 }
 
@@ -262,7 +264,8 @@ impl NpyArray {
 
     fn __repr__(&self) -> String {
         let (array, transfer) = (&self.column.array, &self.column.transfer);
-        format!("<npzarrow.NpyArray: {} rows of {}, {transfer}>", array.len(), array.data_type())
+        let data_type = on_one_line(&array.data_type().to_string());
+        format!("<npzarrow.NpyArray: {} rows of {data_type}, {transfer}>", array.len())
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {

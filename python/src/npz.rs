@@ -1,27 +1,17 @@
 //! `load_npz`: an archive as a mapping of NumPy arrays.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use npzarrow::arrow::ArrowOptions;
-use npzarrow::npz::MemberInfo;
-use npzarrow::zip::Method;
-use npzarrow::{ErrorKind, Interrupt, NpyArray, NpzArchive};
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use crate::dtype;
-use crate::error::{ToPy, in_member};
-use crate::input::{StorageOptions, open_archive};
-use crate::interrupt;
-use crate::ndarray;
-use crate::options::open_options;
-use crate::owner::Owner;
-use crate::views::{NpzItems, NpzIterator, NpzValues, Part};
-
-/// Reading from a file may block, however little it is.
-const FILE_MIN: u64 = 64 << 10;
+use crate::archive::Archive;
+use crate::closable::Closable;
+use crate::error;
+use crate::info::describe;
+use crate::input::{StorageOptions, source_or_data};
+use crate::options::{names, open_options, whole_number, whole_number_or_none};
+use crate::views::{NpzIterator, Part, view};
 
 /// The arrays of an archive by name, with or without `.npy`: a `Mapping[str, np.ndarray]`.
 ///
@@ -45,9 +35,7 @@ const FILE_MIN: u64 = 64 << 10;
 ///     2 True True 3
 #[pyclass(frozen, mapping, module = "npzarrow")]
 pub(crate) struct NpzFile {
-    archive: NpzArchive,
-    owner: Option<Owner>,
-    closed: AtomicBool,
+    pub(crate) archive: Closable,
 }
 
 /// Open an archive of arrays, as `np.savez` and `np.savez_compressed` write it.
@@ -69,6 +57,7 @@ pub(crate) struct NpzFile {
 ///     storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
 ///         those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
 ///         one request may cost.
+///     data: The name that `source` has in SPDL, of which it takes the place.
 ///
 /// Returns:
 ///     A mapping from names to arrays.
@@ -76,10 +65,10 @@ pub(crate) struct NpzFile {
 /// Raises:
 ///     FormatError: The data is no archive, or one that readers could disagree about.
 ///     LimitError: The deflated members say that they have more than `max_uncompressed_bytes`.
-///     ValueError: `max_uncompressed_bytes` is negative, or `threads` is 0.
+///     ValueError: `max_uncompressed_bytes` is negative, or `threads` is less than 1.
 ///     BufferError: The bytes of the buffer do not lie one behind the other.
 ///     TypeError: The source is none of the above.
-///     OSError: The file cannot be read; `FileNotFoundError` if there is none.
+///     OSError: The file cannot be read, or is a pipe or a device; `FileNotFoundError` if there is none.
 ///
 /// Example:
 ///     >>> import io
@@ -93,65 +82,27 @@ pub(crate) struct NpzFile {
 ///     >>> archive["x"]
 ///     array([0, 1, 2])
 #[pyfunction]
-#[pyo3(signature = (source, *, max_uncompressed_bytes=1_073_741_824, verify=true, threads=None, mmap=false, storage_options=None))]
+#[pyo3(signature = (source=None, *, max_uncompressed_bytes=1_073_741_824, verify=true, threads=None, mmap=false, storage_options=None, data=None))]
+#[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python function")]
 pub(crate) fn load_npz(
-    source: &Bound<'_, PyAny>,
-    max_uncompressed_bytes: i128,
+    py: Python<'_>,
+    source: Option<&Bound<'_, PyAny>>,
+    #[pyo3(from_py_with = whole_number)] max_uncompressed_bytes: i128,
     verify: bool,
-    threads: Option<usize>,
+    #[pyo3(from_py_with = whole_number_or_none)] threads: Option<i128>,
     mmap: bool,
     storage_options: StorageOptions,
+    data: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<NpzFile> {
+    let source = source_or_data(py, source, data)?;
     let options = open_options(max_uncompressed_bytes, verify, threads)?;
-    let (owner, archive) = open_archive(source, storage_options, mmap, &options)?;
-    Ok(NpzFile { archive, owner, closed: AtomicBool::new(false) })
+    Ok(NpzFile { archive: Closable::new(Archive::open(&source, storage_options, mmap, &options)?) })
 }
 
-impl NpzFile {
-    pub(crate) fn len(&self) -> usize {
-        self.archive.len()
-    }
-
-    pub(crate) fn name(&self, index: usize) -> &str {
-        self.archive.name(index).unwrap_or_default()
-    }
-
-    /// Reads the member at a place.
-    pub(crate) fn array<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyAny>> {
-        self.check_open()?;
-        let read = |interrupt: &Interrupt| self.archive.array_at(index, interrupt);
-        let array = interrupt::run(py, self.cost(index), read)?.or_raise(py)?;
-        self.wrap(py, array, index)
-    }
-
-    fn wrap<'py>(&self, py: Python<'py>, array: NpyArray, index: usize) -> PyResult<Bound<'py, PyAny>> {
-        let (header, payload) = array.into_parts();
-        ndarray::of_payload(py, &header, payload, self.owner.as_ref())
-            .map_err(|error| in_member(py, error, self.name(index)))
-    }
-
-    /// How many bytes reading a member touches.
-    fn cost(&self, index: usize) -> u64 {
-        let declared = self.archive.entry(index).map_or(0, npzarrow::zip::Entry::declared_size);
-        match &self.owner {
-            Some(_) => declared,
-            None if self.archive.is_remote() => interrupt::NETWORK,
-            None => declared.max(FILE_MIN),
-        }
-    }
-
-    fn check_open(&self) -> PyResult<()> {
-        if self.closed.load(Ordering::Relaxed) {
-            return Err(PyValueError::new_err("the archive is closed"));
-        }
-        Ok(())
-    }
-
-    fn find(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<usize> {
-        match key.cast::<PyString>() {
-            Ok(key) => self.archive.index_of(key.to_str()?).or_raise(py),
-            Err(_) => Err(PyKeyError::new_err(format!("{} is not a file in the archive", key.str()?))),
-        }
+fn find(archive: &Archive, key: &Bound<'_, PyAny>) -> PyResult<usize> {
+    match key.cast::<PyString>() {
+        Ok(name) => archive.find(name),
+        Err(_) => Err(error::not_found(key)),
     }
 }
 
@@ -159,34 +110,29 @@ impl NpzFile {
 impl NpzFile {
     /// The names of all entries in the order of the archive, arrays or not, without `.npy`.
     #[getter]
-    fn files(&self) -> Vec<&str> {
-        self.archive.names().collect()
+    fn files<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let names = (0..self.archive.len())
+            .map(|index| self.archive.with_name(index, |name| PyString::new(py, name)));
+        PyList::new(py, names)
     }
 
     /// True once the archive was closed.
     #[getter]
     fn closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
+        self.archive.is_closed()
     }
 
     fn __len__(&self) -> usize {
-        self.len()
+        self.archive.len()
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let index = self.find(py, key)?;
-        self.array(py, index)
+        self.archive.open(|archive| archive.array(py, find(archive, key)?))
     }
 
-    fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
-        match key.cast::<PyString>() {
-            // A name that several entries have is there, although reading it is an error.
-            Ok(key) => Ok(match self.archive.index_of(key.to_str()?) {
-                Ok(_) => true,
-                Err(error) => matches!(error.kind(), ErrorKind::DuplicateEntry { .. }),
-            }),
-            Err(_) => Ok(false),
-        }
+    fn __contains__(&self, key: &Bound<'_, PyAny>) -> bool {
+        let name = key.cast::<PyString>().ok().and_then(|name| name.to_str().ok());
+        name.is_some_and(|name| self.archive.contains(name))
     }
 
     fn __iter__(slf: Bound<'_, Self>) -> NpzIterator {
@@ -194,11 +140,11 @@ impl NpzFile {
     }
 
     fn __repr__(&self) -> String {
-        format!("NpzFile object with {} entries.", self.len())
+        format!("NpzFile object with {} entries.", self.archive.len())
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
-        slf.get().check_open()?;
+        slf.get().archive.open(|_| Ok(()))?;
         Ok(slf)
     }
 
@@ -207,9 +153,9 @@ impl NpzFile {
         self.close();
     }
 
-    /// Refuse further reads; arrays that were read stay as they are.
+    /// Release the source and refuse further reads; arrays that were read stay as they are.
     fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
+        self.archive.close();
     }
 
     /// Get the array of this name, or a default if there is none.
@@ -220,13 +166,13 @@ impl NpzFile {
         key: &Bound<'py, PyAny>,
         default: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        match self.find(py, key) {
-            Ok(index) => self.array(py, index),
+        self.archive.open(|archive| match find(archive, key) {
+            Ok(index) => archive.array(py, index),
             Err(error) if error.is_instance_of::<PyKeyError>(py) => {
                 Ok(default.unwrap_or_else(|| py.None().into_bound(py)))
             }
             Err(error) => Err(error),
-        }
+        })
     }
 
     /// View the names.
@@ -236,13 +182,23 @@ impl NpzFile {
     }
 
     /// View the arrays; each is read when it is reached.
-    fn values(slf: Bound<'_, Self>) -> NpzValues {
-        NpzValues::new(slf.unbind())
+    fn values<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        view(slf, intern!(slf.py(), "NpzValues"))
     }
 
     /// View the names with their arrays; each is read when it is reached.
-    fn items(slf: Bound<'_, Self>) -> NpzItems {
-        NpzItems::new(slf.unbind())
+    fn items<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        view(slf, intern!(slf.py(), "NpzItems"))
+    }
+
+    /// Iterate over the arrays.
+    fn _arrays(slf: Bound<'_, Self>) -> NpzIterator {
+        NpzIterator::new(slf.unbind(), Part::Array)
+    }
+
+    /// Iterate over the names with their arrays.
+    fn _pairs(slf: Bound<'_, Self>) -> NpzIterator {
+        NpzIterator::new(slf.unbind(), Part::Both)
     }
 
     /// Read several arrays at once, in parallel where that pays.
@@ -257,7 +213,7 @@ impl NpzFile {
     ///
     /// Raises:
     ///     KeyError: There is no array of one of the names.
-    ///     NpzarrowError: Something is wrong with a member.
+    ///     NpzarrowError: Something is wrong with a member, or several members have one name.
     ///     ValueError: The archive is closed.
     ///
     /// Example:
@@ -269,25 +225,12 @@ impl NpzFile {
     ///     >>> nz.load_npz(file.getvalue()).load(["z", "x"])
     ///     {'z': array([0.]), 'x': array([0, 1, 2])}
     #[pyo3(signature = (names=None))]
-    #[expect(clippy::needless_pass_by_value, reason = "the list is made for this call")]
-    fn load<'py>(&self, py: Python<'py>, names: Option<Vec<String>>) -> PyResult<Bound<'py, PyDict>> {
-        self.check_open()?;
-        let indices: Vec<usize> = match &names {
-            Some(names) => {
-                let found = names.iter().map(|name| self.archive.index_of(name).or_raise(py));
-                found.collect::<PyResult<_>>()?
-            }
-            None => py.detach(|| (0..self.len()).filter(|&index| self.archive.is_array(index)).collect()),
-        };
-        let cost = indices.iter().fold(0_u64, |sum, &index| sum.saturating_add(self.cost(index)));
-        let arrays = interrupt::run(py, cost, |interrupt| self.archive.arrays(&indices, interrupt))?;
-        let loaded = PyDict::new(py);
-        for (position, (array, index)) in arrays.into_iter().zip(indices).enumerate() {
-            let name = names.as_ref().and_then(|names| names.get(position));
-            let array = self.wrap(py, array.or_raise(py)?, index)?;
-            loaded.set_item(name.map_or_else(|| self.name(index), String::as_str), array)?;
-        }
-        Ok(loaded)
+    fn load<'py>(&self, py: Python<'py>, names: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyDict>> {
+        let names = names.map(|names| self::names("names", names)).transpose()?;
+        self.archive.open(|archive| match &names {
+            Some(names) => archive.load(py, names),
+            None => archive.load_all(py),
+        })
     }
 
     /// Describe every entry, from the directory and the headers alone.
@@ -309,44 +252,9 @@ impl NpzFile {
     ///     >>> info["name"], info["dtype"], info["shape"], info["transfer"]
     ///     ('x', dtype('float32'), (2, 3), 'copied: the member is deflated')
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.check_open()?;
-        let indices: Vec<usize> = (0..self.len()).collect();
-        let cost = if self.archive.is_remote() { interrupt::NETWORK } else { FILE_MIN };
-        let members = interrupt::run(py, cost, |interrupt| {
-            // If this fails, each member says so itself.
-            let _fetched = self.archive.prepare_headers(&indices, interrupt);
-            self.archive.info(&ArrowOptions::default())
-        })?;
+        let info = |archive: &Archive| archive.info(py);
+        let members = self.archive.open(info)?;
         let described = members.iter().map(|member| describe(py, member)).collect::<PyResult<Vec<_>>>()?;
         PyList::new(py, described)
     }
-}
-
-/// One entry as a dictionary (`MemberInfo` in the stubs).
-fn describe<'py>(py: Python<'py>, member: &MemberInfo) -> PyResult<Bound<'py, PyDict>> {
-    let info = PyDict::new(py);
-    info.set_item("name", &member.name)?;
-    let header = member.header.as_ref().ok();
-    // A dtype that NumPy refuses is no reason not to describe the others.
-    let dtype = header.and_then(|header| dtype::object(py, header.dtype()).ok());
-    info.set_item("dtype", dtype)?;
-    let shape = header.map(|header| PyTuple::new(py, header.shape().iter())).transpose()?;
-    info.set_item("shape", shape)?;
-    info.set_item("order", header.map(|header| header.order().to_string()))?;
-    let method = match member.method {
-        Method::STORED => "stored".to_owned(),
-        Method::DEFLATED => "deflated".to_owned(),
-        Method(number) => format!("method {number}"),
-    };
-    info.set_item("method", method)?;
-    info.set_item("compressed_size", member.compressed_size)?;
-    info.set_item("size", member.declared_size)?;
-    info.set_item("offset", member.payload_offset)?;
-    info.set_item("aligned", member.is_aligned())?;
-    let transfer = member.transfer.as_ref().and_then(|transfer| transfer.as_ref().ok());
-    info.set_item("transfer", transfer.map(ToString::to_string))?;
-    let unreadable = member.header.as_ref().err();
-    let error = unreadable.or_else(|| member.transfer.as_ref().and_then(|transfer| transfer.as_ref().err()));
-    info.set_item("error", error.map(ToString::to_string))?;
-    Ok(info)
 }

@@ -1,10 +1,13 @@
 //! Keyword arguments in the crate's terms.
 
+use npzarrow::arrow::export::Nulls;
 use npzarrow::arrow::{ArrowOptions, CopyMode, RowLayout, TensorLayout};
 use npzarrow::default_threads;
-use npzarrow::npz::{OpenOptions, Unsupported};
-use pyo3::exceptions::PyValueError;
+use npzarrow::npz::{Compression, OpenOptions, Unsupported, WriteOptions};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
 
 /// What an array may become; see `read_npz` for the words.
 pub(crate) struct ArrowArguments<'a> {
@@ -52,9 +55,9 @@ pub(crate) fn unsupported(word: &str) -> PyResult<Unsupported> {
 pub(crate) fn open_options(
     max_uncompressed_bytes: i128,
     verify: bool,
-    threads: Option<usize>,
+    threads: Option<i128>,
 ) -> PyResult<OpenOptions> {
-    if threads == Some(0) {
+    if threads.is_some_and(|threads| threads < 1) {
         return Err(PyValueError::new_err("threads must be at least 1"));
     }
     if max_uncompressed_bytes < 0 {
@@ -65,6 +68,77 @@ pub(crate) fn open_options(
     Ok(OpenOptions::default()
         .with_max_uncompressed(max_uncompressed)
         .with_verify(verify)
+        // No call starts more than `limits::MAX_THREADS`.
+        .with_threads(
+            threads.map_or_else(default_threads, |threads| threads.try_into().unwrap_or(usize::MAX)),
+        ))
+}
+
+/// Takes any whole number; what does not fit becomes the nearest that does.
+pub(crate) fn whole_number(value: &Bound<'_, PyAny>) -> PyResult<i128> {
+    let py = value.py();
+    match value.extract::<i128>() {
+        Err(error) if error.is_instance_of::<PyOverflowError>(py) => {
+            let is_negative = value.call_method0(intern!(py, "__index__"))?.lt(0)?;
+            Ok(if is_negative { i128::MIN } else { i128::MAX })
+        }
+        result => result,
+    }
+}
+
+/// Takes any whole number or None.
+pub(crate) fn whole_number_or_none(value: &Bound<'_, PyAny>) -> PyResult<Option<i128>> {
+    if value.is_none() { Ok(None) } else { whole_number(value).map(Some) }
+}
+
+/// Takes the names that an argument lists: any iterable of `str`, but for a `str`, which is one, too.
+pub(crate) fn names<'py>(argument: &str, value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyString>>> {
+    let not = |found: &Bound<'_, PyAny>, what: &str| -> PyErr {
+        match found.get_type().name() {
+            Ok(found) => {
+                PyTypeError::new_err(format!("{argument} must be an iterable of str, not {what}{found}"))
+            }
+            Err(error) => error,
+        }
+    };
+    if value.is_instance_of::<PyString>() || value.is_instance_of::<PyBytes>() {
+        return Err(not(value, ""));
+    }
+    let Ok(names) = value.try_iter() else { return Err(not(value, "")) };
+    names
+        .map(|name| {
+            let name = name?;
+            name.cast_into::<PyString>().map_err(|error| not(&error.into_inner(), "of "))
+        })
+        .collect()
+}
+
+/// What becomes of nulls.
+pub(crate) fn nulls(word: &str) -> PyResult<Nulls> {
+    choose("nulls", word, [("raise", Nulls::Raise), ("nan", Nulls::Nan), ("mask", Nulls::Mask)])
+}
+
+/// How files are written.
+pub(crate) fn write_options(
+    compression: Option<&str>,
+    level: Option<u32>,
+    align: u32,
+    threads: Option<usize>,
+) -> PyResult<WriteOptions> {
+    if threads == Some(0) {
+        return Err(PyValueError::new_err("threads must be at least 1"));
+    }
+    let compression = match (compression, level) {
+        (None, None) => Compression::Stored,
+        (None, Some(_)) => return Err(PyValueError::new_err("level needs compression=\"deflate\"")),
+        (Some(word), level) => {
+            choose("compression", word, [("deflate", ())])?;
+            Compression::Deflated { level }
+        }
+    };
+    Ok(WriteOptions::default()
+        .with_compression(compression)
+        .with_align(align)
         .with_threads(threads.unwrap_or_else(default_threads)))
 }
 

@@ -7,6 +7,7 @@ use std::slice;
 use arrow_buffer::Buffer;
 use bytes::Bytes;
 use npzarrow::source::Memory;
+use numpy::PyUntypedArray;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
@@ -87,7 +88,7 @@ impl Owner {
         let owner = BufferOwner::export(object)?;
         let shared = SharedExport { owner: owner.clone().unbind() };
         let buffer = Buffer::from(Bytes::from_owner(shared));
-        let memory = if owner.get().is_readonly() && is_immutable(object) {
+        let memory = if owner.get().is_readonly() && is_immutable(object, owner.get().as_slice()) {
             Memory::new(buffer)
         } else {
             Memory::mutable(buffer)
@@ -122,46 +123,64 @@ pub(crate) fn has_buffer(object: &Bound<'_, PyAny>) -> bool {
     unsafe { ffi::PyObject_CheckBuffer(object.as_ptr()) == 1 }
 }
 
-/// True if nobody can write to an object's memory: `bytes`, read-only maps, and what is read-only down to
-/// one of these. A read-only view of a `bytearray` is not.
-fn is_immutable(object: &Bound<'_, PyAny>) -> bool {
+/// True if nobody can write to the memory that an object exports: it lies within that of `bytes`, of a read-only
+/// map or of an Arrow buffer, and all that lies between is read-only. A read-only view of a `bytearray` is not.
+///
+/// Objects may say of themselves what they like; where their memory lies is looked up.
+fn is_immutable(object: &Bound<'_, PyAny>, exported: &[u8]) -> bool {
     /// Views of views of views are followed this far.
     const MAX_DEPTH: usize = 32;
     let mut object = object.clone();
     for _ in 0..MAX_DEPTH {
-        if object.is_instance_of::<PyBytes>() {
-            return true;
+        if let Ok(bytes) = object.cast::<PyBytes>() {
+            return contains(bytes.as_bytes(), exported);
         }
-        let next = match &*object
-            .get_type()
-            .fully_qualified_name()
-            .map_or_else(|_| String::new(), |name| name.to_string())
-        {
-            "mmap.mmap" => return PyUntypedBuffer::get(&object).is_ok_and(|buffer| buffer.readonly()),
-            "memoryview" => object.cast::<PyMemoryView>().ok().and_then(|view| view.getattr("obj").ok()),
-            "numpy.ndarray" => {
-                let writeable = object.getattr("flags").and_then(|flags| flags.getattr("writeable"));
-                match writeable.and_then(|writeable| writeable.extract::<bool>()) {
-                    Ok(false) => object.getattr("base").ok(),
-                    _ => return false,
-                }
+        let next = if let Ok(view) = object.cast::<PyMemoryView>() {
+            view.getattr("obj")
+        } else if object.cast::<PyUntypedArray>().is_ok() {
+            if !is_false(object.getattr("flags").and_then(|flags| flags.getattr("writeable"))) {
+                return false;
             }
-            "pyarrow.lib.Buffer" => {
-                let mutable = object.getattr("is_mutable").and_then(|mutable| mutable.extract::<bool>());
-                let parent = object.getattr("parent").ok();
-                match (mutable, parent) {
-                    (Ok(false), Some(parent)) if !parent.is_none() => Some(parent),
-                    (Ok(false), _) => return true,
-                    _ => return false,
+            object.getattr("base")
+        } else {
+            match &*object
+                .get_type()
+                .fully_qualified_name()
+                .map_or_else(|_| String::new(), |name| name.to_string())
+            {
+                "mmap.mmap" | "npzarrow._core._MemoryOwner" => return vouches(&object, exported),
+                "pyarrow.lib.Buffer" if is_false(object.getattr("is_mutable")) => {
+                    match object.getattr("parent") {
+                        // Over memory of other Python objects there is no parent: the buffer is taken at its word.
+                        Ok(parent) if parent.is_none() => return vouches(&object, exported),
+                        parent => parent,
+                    }
                 }
+                _ => return false,
             }
-            "npzarrow._core._MemoryOwner" => return true,
-            _ => return false,
         };
         match next {
-            Some(next) => object = next,
-            None => return false,
+            Ok(next) => object = next,
+            Err(_) => return false,
         }
     }
     false
+}
+
+fn is_false(answer: PyResult<Bound<'_, PyAny>>) -> bool {
+    answer.and_then(|answer| answer.extract::<bool>()).is_ok_and(|answer| !answer)
+}
+
+/// True if an object exports memory for reading only, and some other memory lies within.
+fn vouches(object: &Bound<'_, PyAny>, memory: &[u8]) -> bool {
+    if let Ok(owner) = object.cast::<MemoryOwner>() {
+        return contains(owner.get().memory.bytes(), memory);
+    }
+    BufferOwner::export(object)
+        .is_ok_and(|owner| owner.get().is_readonly() && contains(owner.get().as_slice(), memory))
+}
+
+fn contains(whole: &[u8], part: &[u8]) -> bool {
+    let (whole, part) = (whole.as_ptr_range(), part.as_ptr_range());
+    whole.start <= part.start && part.end <= whole.end
 }

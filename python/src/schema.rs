@@ -94,5 +94,18 @@ fn line(field: &Field) -> String {
             line.push_str(metadata);
         }
     }
+    on_one_line(&line)
+}
+
+/// Escapes what would break a line or move the cursor: names are those of the file.
+pub(crate) fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
     line
 }

@@ -1,23 +1,13 @@
-//! Views of an archive, and the iterator over them.
+//! The iterator over an archive, and the views that use it (`npzarrow._views`).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
 
 use crate::npz::NpzFile;
-
-/// The arrays of an archive.
-#[pyclass(frozen, module = "npzarrow._core")]
-pub(crate) struct NpzValues {
-    file: Py<NpzFile>,
-}
-
-/// The names of an archive with their arrays.
-#[pyclass(frozen, module = "npzarrow._core")]
-pub(crate) struct NpzItems {
-    file: Py<NpzFile>,
-}
 
 /// What an iterator gives for each entry.
 #[derive(Clone, Copy)]
@@ -48,63 +38,35 @@ impl NpzIterator {
     }
 
     fn __length_hint__(&self) -> usize {
-        self.file.get().len().saturating_sub(self.next.load(Ordering::Relaxed))
+        self.file.get().archive.len().saturating_sub(self.next.load(Ordering::Relaxed))
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let file = self.file.get();
+        let archive = &self.file.get().archive;
         let index = self.next.load(Ordering::Relaxed);
-        if index >= file.len() {
+        if index >= archive.len() {
             return Ok(None);
         }
         self.next.store(index.saturating_add(1), Ordering::Relaxed);
         match self.part {
-            Part::Name => file.name(index).into_bound_py_any(py),
-            Part::Array => file.array(py, index),
-            Part::Both => (file.name(index), file.array(py, index)?).into_bound_py_any(py),
+            Part::Name => archive.with_name(index, |name| name.into_bound_py_any(py)),
+            Part::Array => archive.open(|archive| archive.array_of_its_name(py, index)),
+            Part::Both => archive.open(|archive| {
+                let array = archive.array_of_its_name(py, index)?;
+                (archive.name(index), array).into_bound_py_any(py)
+            }),
         }
         .map(Some)
     }
 }
 
-impl NpzValues {
-    pub(crate) fn new(file: Py<NpzFile>) -> Self {
-        Self { file }
-    }
-}
-
-#[pymethods]
-impl NpzValues {
-    fn __len__(&self) -> usize {
-        self.file.get().len()
-    }
-
-    fn __iter__(&self, py: Python<'_>) -> NpzIterator {
-        NpzIterator::new(self.file.clone_ref(py), Part::Array)
-    }
-
-    fn __repr__(&self) -> String {
-        format!("NpzValues of an archive with {} entries", self.file.get().len())
-    }
-}
-
-impl NpzItems {
-    pub(crate) fn new(file: Py<NpzFile>) -> Self {
-        Self { file }
-    }
-}
-
-#[pymethods]
-impl NpzItems {
-    fn __len__(&self) -> usize {
-        self.file.get().len()
-    }
-
-    fn __iter__(&self, py: Python<'_>) -> NpzIterator {
-        NpzIterator::new(self.file.clone_ref(py), Part::Both)
-    }
-
-    fn __repr__(&self) -> String {
-        format!("NpzItems of an archive with {} entries", self.file.get().len())
-    }
+/// Makes a view of an archive, of a class of `npzarrow._views`.
+pub(crate) fn view<'py>(
+    file: &Bound<'py, NpzFile>,
+    class: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    static VIEWS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let py = file.py();
+    let views = VIEWS.get_or_try_init(py, || PyModule::import(py, "npzarrow._views").map(Bound::unbind))?;
+    views.bind(py).getattr(class)?.call1((file,))
 }

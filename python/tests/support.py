@@ -5,6 +5,9 @@ from __future__ import annotations
 import ctypes
 import io
 import mmap
+import subprocess
+import sys
+import textwrap
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEED = 20_240_607
+
+HANG = 60.0
+"""Seconds after which a process counts as hung; the tests need a fraction of one."""
 
 
 def _scalars() -> Iterator[str]:
@@ -163,6 +169,15 @@ def aligned(data: bytes, *, offset: int = 0) -> NDArray[np.uint8]:
 def address_of(buffer: object) -> int:
     """Where a buffer's memory begins."""
     return int(np.frombuffer(buffer, np.uint8).ctypes.data)  # type: ignore[call-overload]
+
+
+def python(code: str, data: bytes = b"", *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Runs a program to its end."""
+    command = [sys.executable, "-P", "-c", textwrap.dedent(code), *arguments]
+    done = subprocess.run(command, input=data, capture_output=True, timeout=HANG, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stderr == b""
+    return done
 
 
 @dataclass(frozen=True)

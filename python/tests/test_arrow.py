@@ -487,6 +487,22 @@ class TestColumns:
             nz.read_npz(savez(a=np.arange(2)), columns="a")
 
 
+class TestRepr:
+    """What is shown has one line for each column, whatever the names are."""
+
+    @pytest.mark.parametrize(
+        ("name", "shown"),
+        [("größe", "größe"), ("a\nb", "a\\nb"), ("\x1b[2J", "\\u{1b}[2J"), ("a\u2028b", "a\\u{2028}b")],
+    )
+    def test_names(self, name: str, shown: str) -> None:
+        batch = nz.read_npz(npz({f"{name}.npy": npy(np.arange(3))}))
+        assert repr(batch) == f"<npzarrow.NpzBatch: 3 rows>\n{shown}: Int64"
+        assert repr(batch.schema) == f"{shown}: Int64"
+        assert batch.schema.names == [name]
+        record = nz.read_npy(npy(np.zeros(2, [(name, "<i4")]), (3, 0)))
+        assert len(repr(record).splitlines()) == 1
+
+
 class TestOptions:
     """Options of `read_npz` and `read_npy`."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from support import Fspath, header, npy, savez
+from support import Fspath, header, npy, python, savez
 
 import npzarrow as nz
 
@@ -25,6 +26,29 @@ MAPPED: list[Callable[[Any], Any]] = [
     lambda source: nz.read_npy(source, mmap=True),
     lambda source: nz.read_npz(source, mmap=True),
 ]
+
+USES = [
+    "nz.load_npy(path)",
+    "nz.load_npz(path)",
+    "nz.read_npy(path)",
+    "nz.read_npz(path)",
+    "nz.load_npz(path, mmap=True)",
+    "nz.read_npy(path, mmap=True)",
+    "nz.read_npz(path, mmap=True)",
+]
+
+
+def refusal(use: str, path: str) -> str:
+    """The error that another process gets."""
+    code = f"""
+        import sys, npzarrow as nz
+        path = sys.argv[1]
+        try:
+            {use}
+        except Exception as error:
+            print(type(error).__name__, error)
+    """
+    return python(code, b"", path).stdout.decode().strip()
 
 
 class TestPaths:
@@ -93,9 +117,41 @@ class TestPaths:
             load(f"{scheme}://bucket/a.npz")
 
     @pytest.mark.parametrize("load", ALL)
-    def test_nul_in_a_path(self, load: Callable[[Any], Any]) -> None:
-        with pytest.raises((ValueError, OSError)):
-            load("a\0b")
+    @pytest.mark.parametrize("make", [str, Fspath])
+    def test_nul_in_a_path(self, load: Callable[[Any], Any], make: Callable[[Any], Any]) -> None:
+        with pytest.raises(ValueError, match=r"^embedded null byte$"):
+            load(make("a\0b"))
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="names of files are no text")
+    @pytest.mark.parametrize("load", ALL + MAPPED)
+    def test_a_path_that_is_no_unicode(self, load: Callable[[Any], Any], tmp_path: Path) -> None:
+        path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.npz")
+        with pytest.raises(FileNotFoundError) as raised:
+            load(path)
+        assert raised.value.filename == path
+        Path(path).write_bytes(savez(a=np.arange(3)))
+        assert nz.load_npz(path)["a"].tolist() == [0, 1, 2]
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+    @pytest.mark.parametrize("use", USES)
+    def test_a_pipe(self, use: str, tmp_path: Path) -> None:
+        """Opening one waits until somebody writes to it, so that this is another process."""
+        path = tmp_path / "pipe"
+        os.mkfifo(path)
+        assert refusal(use, str(path)) == f"OSError {path}: is not a regular file"
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="needs devices and /proc")
+    @pytest.mark.parametrize(
+        ("path", "text"),
+        [
+            ("/dev/zero", "is not a regular file"),
+            ("/dev/null", "is not a regular file"),
+            ("/proc/self/status", "is a file with contents, but without a length"),
+        ],
+    )
+    @pytest.mark.parametrize("use", USES)
+    def test_what_has_no_length(self, use: str, path: str, text: str) -> None:
+        assert refusal(use, path) == f"OSError {path}: {text}"
 
     def test_errors_name_the_file(self, tmp_path: Path) -> None:
         path = tmp_path / "a.npz"
@@ -148,6 +204,80 @@ class TestFileLike:
         assert ours.read() == b"tail"
         with pytest.raises(nz.FormatError):
             nz.load_npy(ours)
+
+    @pytest.mark.parametrize(
+        ("length", "most"),
+        [(length, 1) for length in (0, 1, 100)]
+        + [(length, most) for length in (0, 1 << 17, 3 << 18, (1 << 20) + 3) for most in (1000, 1 << 30)],
+    )
+    def test_every_length(self, length: int, most: int) -> None:
+        """Memory grows with what comes, however it comes."""
+        array = np.arange(length)
+
+        class Chunks:
+            def __init__(self, data: bytes) -> None:
+                self.file = io.BytesIO(data)
+
+            def read(self, size: int = -1) -> bytes:
+                return self.file.read(min(size, most))
+
+        for offset in (0, 5):
+            data = npy(array, offset=offset)
+            file = Chunks(data + b"tail")
+            loaded = nz.load_npy(file)
+            assert np.array_equal(loaded, array)
+            assert loaded.flags.writeable
+            assert loaded.ctypes.data % 64 == 0
+            assert file.file.read() == b"tail"
+            assert np.array_equal(nz.read_npy(Chunks(data)).to_pyarrow(), array)
+            for cut in {1, 8, array.nbytes} - {0}:
+                if cut <= array.nbytes:
+                    with pytest.raises(nz.FormatError, match="payload has"):
+                        nz.load_npy(Chunks(data[:-cut]))
+
+    @pytest.mark.parametrize("make", [bytes, bytearray, memoryview, lambda data: np.frombuffer(data, np.uint8)])
+    def test_chunks_of_any_memory(self, make: Callable[[bytes], Any]) -> None:
+        class Chunks(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> Any:
+                return make(super().read(size))
+
+        assert nz.load_npy(Chunks(npy(np.arange(3)))).tolist() == [0, 1, 2]
+        assert nz.load_npz(Chunks(savez(a=np.arange(3))))["a"].tolist() == [0, 1, 2]
+        assert nz.read_npy(Chunks(npy(np.arange(3)))).to_pyarrow().to_pylist() == [0, 1, 2]
+        assert nz.read_npz(Chunks(savez(a=np.arange(3)))).num_rows == 3
+
+    def test_what_was_read_is_no_longer_shared(self) -> None:
+        data = npy(np.arange(3))
+        reason = "the file was read; mmap=True shares its pages"
+        for copy in (None, True):
+            assert nz.read_npy(io.BytesIO(data), copy=copy).transfer == f"copied: {reason}"
+        with pytest.raises(nz.NpzarrowError, match=f"^cannot share memory with the input: {reason}$"):
+            nz.read_npy(io.BytesIO(data), copy=False)
+        swapped = npy(np.arange(3, dtype=">i8"))
+        foreign = "the bytes of each number are in foreign order"
+        assert nz.read_npy(io.BytesIO(swapped)).transfer == f"copied: {foreign}"
+        with pytest.raises(nz.NpzarrowError, match=f"^cannot share memory with the input: {foreign}$"):
+            nz.read_npy(io.BytesIO(swapped), copy=False)
+        assert nz.read_npy(io.BytesIO(npy(np.zeros(0))), copy=False).transfer == "shared"
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+    @pytest.mark.parametrize("call", ["nz.load_npy(file)", "nz.read_npy(file)"])
+    def test_a_file_is_read_once(self, call: str, tmp_path: Path) -> None:
+        """The payload is never in memory twice."""
+        path = tmp_path / "x.npy"
+        payload = 64 << 20
+        np.save(path, np.zeros(payload >> 3))
+        code = f"""
+            import sys, npzarrow as nz, numpy
+            def peak():
+                with open("/proc/self/status") as status:
+                    return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM"))
+            before = peak()
+            with open(sys.argv[1], "rb") as file:
+                array = {call}
+            print(peak() - before)
+        """
+        assert payload <= int(python(code, b"", str(path)).stdout) < payload * 5 // 4
 
     def test_read_npy_leaves_the_position_too(self) -> None:
         file = io.BytesIO(npy(np.arange(3)) + npy(np.arange(4)))
@@ -276,8 +406,26 @@ class TestTypes:
 
     @pytest.mark.parametrize("load", ALL)
     def test_options_are_keywords(self, load: Callable[..., Any]) -> None:
-        with pytest.raises(TypeError, match="takes 1 positional argument"):
+        with pytest.raises(TypeError, match=r"takes (from 0 to )?1 positional argument"):
             load(b"", True)  # noqa: FBT003 - this is what must fail
+
+    @pytest.mark.parametrize("load", ALL)
+    def test_the_source_is_needed(self, load: Callable[..., Any]) -> None:
+        with pytest.raises(TypeError, match="source"):
+            load()
+
+    def test_the_name_that_it_has_in_spdl(self, tmp_path: Path) -> None:
+        data = savez(a=np.arange(3))
+        path = tmp_path / "a.npz"
+        path.write_bytes(data)
+        for source in (data, path, io.BytesIO(data)):
+            assert nz.load_npz(data=source, verify=True)["a"].tolist() == [0, 1, 2]
+        assert nz.load_npz(source=data)["a"].tolist() == [0, 1, 2]
+        assert nz.load_npy(data=npy(np.arange(3)), copy=True).tolist() == [0, 1, 2]
+        assert nz.load_npy(source=npy(np.arange(3))).tolist() == [0, 1, 2]
+        for load in (nz.load_npy, nz.load_npz):
+            with pytest.raises(TypeError, match=r"^source and data are one argument; give one of them$"):
+                load(b"", data=b"")  # type: ignore[call-overload]
 
     def test_classes_cannot_be_made(self) -> None:
         for cls in (nz.NpzFile, nz.NpyArray, nz.NpzBatch, nz.Schema):

@@ -173,8 +173,8 @@ def test_no_shard_is_an_error_that_names_the_pattern(tmp_path: Path, source: str
 def test_wrong_arguments(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="sources of a scan are paths"):
         nz.scan_npz(b"PK")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="ftp URLs cannot be opened here"):
-        nz.scan_npz("ftp://bucket/*.npz")
+    with pytest.raises(ValueError, match="ftp URLs"):
+        nz.scan_npz("ftp://host/a.npz").plan()
     with pytest.raises(ValueError, match="on_error must be one of"):
         nz.scan_npz(tmp_path, on_error="ignore")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="must be at least 1"):

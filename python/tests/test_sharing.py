@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -377,6 +378,64 @@ class TestImmutability:
             read = nz.read_npy(view)
             assert read.transfer == ("shared" if shared else "copied: the input can be written to")
             assert pa.array(read).to_pylist() == ARRAY.tolist()
+
+    @pytest.mark.parametrize(
+        ("mode", "shared"),
+        [("r", True), ("c", False), ("r+", False)],
+    )
+    def test_memmap(self, mode: Any, shared: bool, tmp_path: Path) -> None:
+        """A subclass of arrays, whose base is a map."""
+        path = tmp_path / "x.npy"
+        path.write_bytes(npy(ARRAY))
+        source = np.memmap(path, np.uint8, mode)
+        for view in (
+            source,
+            source[:],
+            source.view(np.ndarray),
+            memoryview(cast("Any", source[:])),
+            _locked(source[:]),
+        ):
+            read = nz.read_npy(view)
+            assert read.transfer == ("shared" if shared else "copied: the input can be written to")
+            assert pa.array(read).to_pylist() == ARRAY.tolist()
+
+    def test_subclasses_share_what_they_show(self) -> None:
+        class Bytes(bytes):
+            pass
+
+        class Array(np.ndarray[Any, Any]):
+            pass
+
+        data = npy(np.arange(5, dtype="u1"))
+        assert nz.read_npy(Bytes(data)).transfer == "shared"
+        assert nz.read_npy(np.bytes_(data)).transfer == "shared"
+        assert nz.read_npy(np.frombuffer(data, np.uint8).view(Array)).transfer == "shared"
+
+    @pytest.mark.skipif(sys.version_info < (3, 12), reason="exporters in Python need 3.12")
+    @pytest.mark.parametrize("base", [bytes, np.ndarray])
+    def test_subclasses_that_show_other_memory(self, base: Any) -> None:
+        data = npy(np.arange(5, dtype="u1"))
+        memory = bytearray(data)
+
+        class Other(base):  # type: ignore[misc]
+            def __buffer__(self, _: int) -> memoryview:
+                return memoryview(memory).toreadonly()
+
+        source = Other(data) if base is bytes else np.frombuffer(data, np.uint8).view(Other)
+        read = nz.read_npy(source)
+        assert read.transfer == "copied: the input can be written to"
+        memory[-1] = 77
+        assert pa.array(read).to_pylist() == [0, 1, 2, 3, 4]
+
+    def test_arrays_that_lie_about_their_base(self) -> None:
+        data = npy(np.arange(5, dtype="u1"))
+
+        class Array(np.ndarray[Any, Any]):
+            base = property(lambda _: data)
+
+        source = np.frombuffer(bytearray(data), np.uint8).view(Array)
+        source.setflags(write=False)
+        assert nz.read_npy(source).transfer == "copied: the input can be written to"
 
     def test_arrays_that_we_made(self) -> None:
         """Archives within archives: what `load_npz` gives is a source again."""

@@ -86,12 +86,12 @@ def test_equals_numpy(name: str, kind: Kind, tmp_path: Path) -> None:
     for case in cases(name):
         with ExitStack() as stack:
             if not kind.mmap:
-                array = nz.load_npy(kind.make(case.npy, tmp_path, stack))  # type: ignore[arg-type]
+                array = nz.load_npy(kind.make(case.npy, tmp_path, stack))  # type: ignore[call-overload]
                 # From a file we own the memory, since there is nothing to share it with.
                 assert_same(array, case, writable=kind.writable or kind.is_file)
             for data, writable in ((case.stored, kind.writable), (case.deflated, True)):
                 source = kind.make(data, tmp_path, stack)
-                with nz.load_npz(source, mmap=kind.mmap) as archive:  # type: ignore[arg-type]
+                with nz.load_npz(source, mmap=kind.mmap) as archive:  # type: ignore[call-overload]
                     assert archive.files == ["x", "second"]
                     assert_same(archive["x"], case, writable=writable)
                     loaded = archive.load()

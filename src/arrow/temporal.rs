@@ -26,17 +26,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::npy::{Dtype, TimeUnit, Unit};
 
 /// NumPy's "not a time".
-const NAT: i64 = i64::MIN;
+pub(super) const NAT: i64 = i64::MIN;
 
 /// How steps become values of the Arrow type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Conversion {
     pub(super) data_type: DataType,
-    scale: Scale,
+    pub(super) scale: Scale,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scale {
+pub(super) enum Scale {
     /// The same numbers.
     Same,
     /// So many times the number.
@@ -212,7 +212,7 @@ fn low_half(value: i64) -> i32 {
 
 /// Returns the days from 1970-01-01 to the first of the month, counted from January 1970, in the Gregorian
 /// calendar of all years.
-fn first_day(month: i64) -> Option<i32> {
+pub(super) fn first_day(month: i64) -> Option<i32> {
     // Years that begin in March have their leap day at the end.
     let march_based = month.checked_sub(2)?;
     let (year, month) = (march_based.div_euclid(12).checked_add(1970)?, march_based.rem_euclid(12));

@@ -5,6 +5,7 @@ use std::io;
 
 use arrow_schema::{ArrowError, DataType};
 
+use super::export::ExportProblem;
 use super::zip::{self, ZipProblem};
 
 /// What is wrong with the key of an NPY header.
@@ -205,6 +206,25 @@ pub enum ErrorKind {
         len: u64,
     },
 
+    /// A name that no member can have.
+    #[error("name {name:?} {problem}")]
+    Name {
+        /// The name, or its beginning.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// An option has a value that it does not take.
+    #[error("{option} is {value}, expected {expected}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+
     // arrow --------------------------------------------------------------------------------------------
     /// The members of one archive do not have the same number of rows.
     #[error(
@@ -273,6 +293,14 @@ pub enum ErrorKind {
         index: u64,
         /// Why it cannot be converted.
         reason: &'static str,
+    },
+    /// A column has no counterpart in NumPy.
+    #[error("column {column:?}: {problem}")]
+    Export {
+        /// The column.
+        column: String,
+        /// What it has that NumPy has not.
+        problem: ExportProblem,
     },
     /// Arrow refused what was built.
     #[error("{0}")]

@@ -1,6 +1,6 @@
 //! A local file that is read at positions, straight into the buffers of arrays.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -27,13 +27,15 @@ pub struct LocalFile {
 }
 
 impl LocalFile {
-    /// Opens a file.
+    /// Opens a regular file; pipes and devices have no length, and opening or reading them may wait for ever.
     pub fn open(path: &Path) -> Result<Self> {
         let open = || {
+            check_regular(&fs::metadata(path)?)?;
             let file = File::open(path)?;
             let metadata = file.metadata()?;
-            if metadata.is_dir() {
-                return Err(io::Error::from(io::ErrorKind::IsADirectory));
+            check_regular(&metadata)?;
+            if metadata.len() == 0 && read_at(&file, &mut [0], 0)? > 0 {
+                return Err(io::Error::other("is a file with contents, but without a length"));
             }
             let modified = metadata.modified().ok();
             Ok(Self { file, path: path.to_owned(), len: metadata.len(), modified })
@@ -124,6 +126,13 @@ impl LocalFile {
     }
 }
 
+fn check_regular(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    if metadata.is_file() { Ok(()) } else { Err(io::Error::other("is not a regular file")) }
+}
+
 #[cfg(unix)]
 fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
     use std::os::unix::fs::FileExt as _;
@@ -158,6 +167,22 @@ mod tests {
                 assert!(buffer == expected);
             }
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_has_no_length_is_refused() {
+        for (path, text) in [
+            ("/dev/zero", "/dev/zero: is not a regular file"),
+            ("/dev/null", "/dev/null: is not a regular file"),
+            ("/proc/self/status", "/proc/self/status: is a file with contents, but without a length"),
+        ] {
+            let error = LocalFile::open(Path::new(path)).unwrap_err();
+            assert!(error.is_io());
+            assert_eq!(error.to_string(), text);
+        }
+        let empty = tempfile::NamedTempFile::new().unwrap();
+        assert!(LocalFile::open(empty.path()).unwrap().is_empty());
     }
 
     #[test]

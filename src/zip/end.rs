@@ -11,14 +11,14 @@ use super::fields::{Fields, SENTINEL_16, SENTINEL_32, agree, problem, problem_at
 use crate::convert::{to_u64, to_usize};
 use crate::error::{Result, ZipProblem};
 
-const END_SIGNATURE: u32 = 0x0605_4b50;
+pub(super) const END_SIGNATURE: u32 = 0x0605_4b50;
 const END_LEN: usize = 22;
-const LOCATOR_SIGNATURE: u32 = 0x0706_4b50;
+pub(super) const LOCATOR_SIGNATURE: u32 = 0x0706_4b50;
 const LOCATOR_LEN: usize = 20;
-const ZIP64_SIGNATURE: u32 = 0x0606_4b50;
-const ZIP64_LEN: usize = 56;
+pub(super) const ZIP64_SIGNATURE: u32 = 0x0606_4b50;
+pub(super) const ZIP64_LEN: usize = 56;
 /// The zip64 record's own size field does not count its signature and itself.
-const ZIP64_UNCOUNTED: u64 = 12;
+pub(super) const ZIP64_UNCOUNTED: u64 = 12;
 
 /// The longest comment, the records before it, and room for zip64 records with data behind them.
 const MAX_TAIL: u64 = 65_535 + 22 + 20 + 56 + 403;

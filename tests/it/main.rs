@@ -6,6 +6,9 @@
 mod archives;
 #[cfg(test)]
 mod arrays;
+#[cfg(feature = "cli")]
+#[cfg(test)]
+mod cli;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
@@ -28,3 +31,5 @@ mod second_opinion;
 mod sharing;
 #[cfg(test)]
 mod truncation;
+#[cfg(test)]
+mod writing;
