@@ -29,7 +29,7 @@
 //! Interval(YearMonth) is refused by polars and pyarrow).
 //!
 //! **Rows** are the first axis; [`TensorLayout`] says what the others become, [`RowLayout`] makes a whole
-//! array one row. A zero among the inner axes makes `List`s that are empty.
+//! array one row; [`TensorLayout::Variable`] then lets arrays differ in shape. A zero among the inner axes makes `List`s that are empty.
 //!
 //! From high to low: [`Plan`] decides and builds; [`schema_field`] needs no payload; [`repeat`] and
 //! [`nest_tensors`] change finished columns; [`export`] is the way back. Nothing here reads the caller's files or knows
@@ -59,6 +59,7 @@ mod tensor;
 mod text;
 mod transfer;
 mod transpose;
+mod variable;
 
 #[cfg(test)]
 mod tests;
@@ -70,3 +71,4 @@ pub use schema::{DTYPE_KEY, TITLE_KEY, schema_field};
 pub use tensor::{nest_tensors, tensor_shape_of};
 pub use transfer::{CopyReason, Origin, Transfer};
 pub(crate) use transpose::to_c_order;
+pub(crate) use variable::array as variable_array;

@@ -161,7 +161,8 @@ def read_npy(
     that say so, and arrays and views that are read-only down to one of these. Otherwise there is one copy, aligned
     to 64 bytes; `NpyArray.transfer` tells why. A binary file is read once, and left where the array ends.
 
-    Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
+    Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor`,
+    `arrow.variable_shape_tensor` and `arrow.bool8`.
 
     Args:
         source: A bytes-like object, a path, a URL, or a binary file.
@@ -170,7 +171,8 @@ def read_npy(
             meanwhile, touching what is gone ends the process.
         rows: "axis0" makes each entry of the first axis a row, "archive" the whole array one row.
         tensor: What the axes behind the rows become: "fixed_shape" is `arrow.fixed_shape_tensor` for integers and
-            floats and nested lists for all else, "nested" is one fixed-size list per axis, "flat" one of them all.
+            floats and nested lists for all else, "nested" is one fixed-size list per axis, "flat" one of them all;
+            "variable" is `arrow.variable_shape_tensor`, a struct of the elements and the shape, for rows="archive".
         bool8: True makes booleans `arrow.bool8`, which shares their bytes, instead of packed bits.
         string_view: True makes text and bytes views, which share strings of more than 12 bytes.
         name: The name of the field.
@@ -225,7 +227,8 @@ def read_npz(
     selected members are touched. Columns share the memory of the source as the arrays of `read_npy` do; the others
     are copied once, and `NpzBatch.transfers` tells why. Members of a path are read straight into their columns.
 
-    Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
+    Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor`,
+    `arrow.variable_shape_tensor` and `arrow.bool8`.
 
     Args:
         source: A bytes-like object, a path, a URL, or a binary file, which is read to its end.
@@ -233,7 +236,8 @@ def read_npz(
         rows: "axis0" makes each entry of the first axes a row, "archive" the whole archive one row, whose cells are
             the arrays.
         tensor: What the axes behind the rows become: "fixed_shape" is `arrow.fixed_shape_tensor` for integers and
-            floats and nested lists for all else, "nested" is one fixed-size list per axis, "flat" one of them all.
+            floats and nested lists for all else, "nested" is one fixed-size list per axis, "flat" one of them all;
+            "variable" is `arrow.variable_shape_tensor`, a struct of the elements and the shape, for rows="archive".
         copy: None shares where possible; False shares or raises, saying why it cannot; True copies always.
         verify: False skips the checksums.
         mmap: True maps a path instead of reading it, so that its pages are shared. If the file is truncated
@@ -322,7 +326,8 @@ def scan_npz(
         columns: The members to read, in this order, with or without `.npy`; None is every array.
         rows: "axis0" makes each entry of the first axes a row, "archive" makes each archive one row, whose cells are the
             arrays.
-        tensor: As for `read_npz`; `to_polars` makes nested lists of "fixed_shape".
+        tensor: As for `read_npz`; `to_polars` makes nested lists of "fixed_shape". With "variable", archives may differ in
+            the shapes of their arrays.
         batch_size: The most rows of a batch; None is as many as `batch_bytes` allow.
         batch_bytes: The bytes that batches aim at: small shards are put together, large ones split.
         hive: False takes directories named `key=value` for what they are, and makes no columns of them.

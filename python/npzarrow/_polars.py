@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 WINDOW_ROWS = 1 << 22
 """Predicates are evaluated on so many rows at a time, before the other columns are read."""
 
+ROWS = "\0rows"
+"""A column of nulls before all others, which is dropped again. Polars asks for the first column where it only counts
+rows, and that must not cost a payload. No file can have this name."""
+
 
 def scan(dataset: NpzDataset) -> pl.LazyFrame:
     """Make a lazy frame of a dataset."""
     source = _Source(dataset)
-    return register_io_source(source, schema=source.schema, validate_schema=False, is_pure=True)
+    frame = register_io_source(source, schema=source.schema, validate_schema=False, is_pure=True)
+    return frame.drop(ROWS)
 
 
 class _Source:
@@ -34,7 +39,8 @@ class _Source:
 
     def schema(self) -> pl.Schema:
         """Read the headers, when polars asks for them."""
-        return frame(self.dataset._scan(limit=0, nested=True)).schema  # noqa: SLF001 - of the same package
+        columns = frame(self.dataset._scan(limit=0, nested=True)).schema  # noqa: SLF001 - of the same package
+        return pl.Schema({ROWS: pl.Null(), **columns})
 
     def __call__(
         self,
@@ -45,21 +51,25 @@ class _Source:
     ) -> Iterator[pl.DataFrame]:
         schema = self.schema()
         wanted = list(schema) if with_columns is None else with_columns
-        if predicate is None:
-            frames = self._read(wanted, limit=n_rows)
+        tested = [] if predicate is None else [name for name in schema if name in set(predicate.meta.root_names())]
+        others = [name for name in wanted if name not in tested and name != ROWS]
+        if not tested and not others:
+            # Headers say how many rows there are.
+            rows = self.dataset.num_rows
+            counted = _counted(rows if n_rows is None else min(rows, n_rows))
+            frames = iter([counted if predicate is None else counted.filter(predicate)])
+        elif predicate is None:
+            frames = self._read(others, limit=n_rows)
+        # Shards that are left out have no rows to be put together by.
+        elif n_rows is None and tested and others and not self.dataset._skips_errors:  # noqa: SLF001
+            frames = self._filter_first(predicate, tested, others)
         else:
-            tested = [name for name in schema if name in set(predicate.meta.root_names())]
-            others = [name for name in wanted if name not in tested]
-            # Shards that are left out have no rows to be put together by.
-            if n_rows is None and tested and others and not self.dataset._skips_errors:  # noqa: SLF001
-                frames = self._filter_first(predicate, tested, others)
-            else:
-                frames = (part.filter(predicate) for part in self._read([*tested, *others], limit=n_rows))
+            frames = (part.filter(predicate) for part in self._read([*tested, *others], limit=n_rows))
         empty = True
         for part in frames:
             if part.height > 0:
                 empty = False
-                yield part.select(wanted)
+                yield _with_rows(part, wanted).select(wanted)
         if empty:
             yield schema.to_frame().select(wanted)
 
@@ -104,6 +114,14 @@ class _Source:
                 part = known.slice(start, other.height).hstack(other)
                 yield part.filter(mask.slice(start, other.height))
                 start += other.height
+
+
+def _counted(rows: int) -> pl.DataFrame:
+    return pl.DataFrame({ROWS: pl.repeat(None, rows, dtype=pl.Null(), eager=True)})
+
+
+def _with_rows(part: pl.DataFrame, wanted: list[str]) -> pl.DataFrame:
+    return part.hstack(_counted(part.height)) if ROWS in wanted and ROWS not in part.columns else part
 
 
 def _windows(rows: list[int]) -> Iterator[list[int]]:

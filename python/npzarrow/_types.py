@@ -9,7 +9,7 @@ import numpy as np  # noqa: TC002 - `typing.get_type_hints` needs it
 from numpy.typing import NDArray
 
 RowLayout: TypeAlias = Literal["axis0", "archive"]
-TensorLayout: TypeAlias = Literal["fixed_shape", "nested", "flat"]
+TensorLayout: TypeAlias = Literal["fixed_shape", "nested", "flat", "variable"]
 
 
 class Buffer(Protocol):

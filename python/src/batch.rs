@@ -50,7 +50,8 @@ pub(crate) struct NpzBatch {
 /// selected members are touched. Columns share the memory of the source as the arrays of `read_npy` do; the others
 /// are copied once, and `NpzBatch.transfers` tells why. Members of a path are read straight into their columns.
 ///
-/// Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
+/// Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor`,
+/// `arrow.variable_shape_tensor` and `arrow.bool8`.
 ///
 /// Args:
 ///     source: A bytes-like object, a path, a URL, or a binary file, which is read to its end.
@@ -58,7 +59,8 @@ pub(crate) struct NpzBatch {
 ///     rows: "axis0" makes each entry of the first axes a row, "archive" the whole archive one row, whose cells are
 ///         the arrays.
 ///     tensor: What the axes behind the rows become: "fixed_shape" is `arrow.fixed_shape_tensor` for integers and
-///         floats and nested lists for all else, "nested" is one fixed-size list per axis, "flat" one of them all.
+///         floats and nested lists for all else, "nested" is one fixed-size list per axis, "flat" one of them all;
+///         "variable" is `arrow.variable_shape_tensor`, a struct of the elements and the shape, for rows="archive".
 ///     copy: None shares where possible; False shares or raises, saying why it cannot; True copies always.
 ///     verify: False skips the checksums.
 ///     mmap: True maps a path instead of reading it, so that its pages are shared. If the file is truncated

@@ -66,7 +66,8 @@ pub(crate) struct NpzDataset {
 ///     columns: The members to read, in this order, with or without `.npy`; None is every array.
 ///     rows: "axis0" makes each entry of the first axes a row, "archive" makes each archive one row, whose cells are the
 ///         arrays.
-///     tensor: As for `read_npz`; `to_polars` makes nested lists of "fixed_shape".
+///     tensor: As for `read_npz`; `to_polars` makes nested lists of "fixed_shape". With "variable", archives may differ in
+///         the shapes of their arrays.
 ///     batch_size: The most rows of a batch; None is as many as `batch_bytes` allow.
 ///     batch_bytes: The bytes that batches aim at: small shards are put together, large ones split.
 ///     hive: False takes directories named `key=value` for what they are, and makes no columns of them.

@@ -166,7 +166,8 @@ pub(crate) struct NpyArray {
 /// that say so, and arrays and views that are read-only down to one of these. Otherwise there is one copy, aligned
 /// to 64 bytes; `NpyArray.transfer` tells why. A binary file is read once, and left where the array ends.
 ///
-/// Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
+/// Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor`,
+/// `arrow.variable_shape_tensor` and `arrow.bool8`.
 ///
 /// Args:
 ///     source: A bytes-like object, a path, a URL, or a binary file.
@@ -175,7 +176,8 @@ pub(crate) struct NpyArray {
 ///         meanwhile, touching what is gone ends the process.
 ///     rows: "axis0" makes each entry of the first axis a row, "archive" the whole array one row.
 ///     tensor: What the axes behind the rows become: "fixed_shape" is `arrow.fixed_shape_tensor` for integers and
-///         floats and nested lists for all else, "nested" is one fixed-size list per axis, "flat" one of them all.
+///         floats and nested lists for all else, "nested" is one fixed-size list per axis, "flat" one of them all;
+///         "variable" is `arrow.variable_shape_tensor`, a struct of the elements and the shape, for rows="archive".
 ///     bool8: True makes booleans `arrow.bool8`, which shares their bytes, instead of packed bits.
 ///     string_view: True makes text and bytes views, which share strings of more than 12 bytes.
 ///     name: The name of the field.

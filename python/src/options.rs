@@ -30,8 +30,13 @@ impl ArrowArguments<'_> {
             ("fixed_shape", TensorLayout::FixedShape),
             ("nested", TensorLayout::Nested),
             ("flat", TensorLayout::Flat),
+            ("variable", TensorLayout::Variable),
         ];
         let tensor = choose("tensor", self.tensor, tensors)?;
+        if tensor == TensorLayout::Variable && rows != RowLayout::Archive {
+            let text = "tensor=\"variable\" needs rows=\"archive\": the rows of one array have one shape";
+            return Err(PyValueError::new_err(text));
+        }
         Ok(ArrowOptions::default()
             .with_copy(copy)
             .with_rows(rows)

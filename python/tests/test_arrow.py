@@ -522,7 +522,7 @@ class TestOptions:
         ("options", "text"),
         [
             ({"rows": "axis1"}, 'rows must be one of "axis0", "archive", not "axis1"'),
-            ({"tensor": "x"}, 'tensor must be one of "fixed_shape", "nested", "flat", not "x"'),
+            ({"tensor": "x"}, 'tensor must be one of "fixed_shape", "nested", "flat", "variable", not "x"'),
             ({"unsupported": "x"}, 'unsupported must be one of "raise", "skip", not "x"'),
             ({"threads": 0}, "threads must be at least 1"),
             ({"max_uncompressed_bytes": -1}, "max_uncompressed_bytes must be non-negative"),

@@ -142,6 +142,18 @@ def test_only_what_is_needed_is_read(folder: Path) -> None:
     assert spy.reads == [(["id"], list(range(SHARDS)), None)], "no tensor is read where nothing passes"
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_counting_reads_nothing(folder: Path, engine: Literal["in-memory", "streaming"]) -> None:
+    spy = Spy(nz.scan_npz(folder))
+    lazy = _polars.scan(spy)  # type: ignore[arg-type]
+    assert lazy.collect_schema().names() == ["x", "id", "label", "part"], "no other column is seen"
+    assert lazy.select(pl.len()).collect(engine=engine).item() == SHARDS * ROWS
+    assert lazy.head(50).select(pl.len()).collect(engine=engine).item() == 50
+    assert spy.reads == []
+    assert lazy.filter(pl.col("id") < 50).select(pl.len()).collect(engine=engine).item() == 50
+    assert {name for columns, _, _ in spy.reads for name in columns} == {"id"}
+
+
 def test_damage_is_met_only_by_those_who_read_it(folder: Path) -> None:
     path = folder / "part=0" / "2.npz"
     data = bytearray(path.read_bytes())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -333,3 +334,55 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 assert sum(batch.num_rows for batch in batches) == 4_000_000 - 12_500
 """
     subprocess.run([sys.executable, "-P", "-c", program], check=True, timeout=60)  # noqa: S603
+
+
+SHAPES = [(2, 3), (0, 4), (5, 1), (1, 1), (3, 2), (3, 2)]
+
+
+@pytest.mark.parametrize("save", sorted(SAVE))
+@pytest.mark.parametrize("options", [{}, {"threads": 1}, {"batch_bytes": 60}, {"batch_size": 1}, {"mmap": True}])
+def test_archives_that_differ_in_shape(tmp_path: Path, save: str, options: dict[str, Any]) -> None:
+    images = [np.arange(np.prod(shape), dtype="i2").reshape(shape) + 10 * i for i, shape in enumerate(SHAPES)]
+    texts = [np.array([f"{i}"] * i, dtype="U3") for i in range(len(SHAPES))]
+    for i, image in enumerate(images):
+        image = np.asfortranarray(image) if i % 2 else image  # noqa: PLW2901 - the same values
+        SAVE[save](tmp_path / f"{i}.npz", allow_pickle=False, image=image, text=texts[i], label=i)
+    dataset = nz.scan_npz(tmp_path, rows="archive", tensor="variable", **options)
+    table = pa.table(dataset)
+    assert str(table.schema.field("image").type) == ("extension<arrow.variable_shape_tensor[value_type=int16, ndim=2]>")
+    assert table["label"].to_pylist() == list(range(len(SHAPES)))
+    frame = dataset.to_polars().collect()
+    assert frame.schema["image"] == pl.Struct({"data": pl.List(pl.Int16), "shape": pl.Array(pl.Int32, 2)})
+    assert frame.schema["text"] == pl.Struct({"data": pl.List(pl.String), "shape": pl.Array(pl.Int32, 1)})
+    storage = pa.chunked_array([chunk.storage for chunk in table["image"].chunks])
+    for cells in (storage.to_pylist(), frame["image"].to_list()):
+        found = [np.array(cell["data"], "i2").reshape(cell["shape"]) for cell in cells]
+        assert [cell.shape for cell in found] == SHAPES
+        assert all((cell == image).all() for cell, image in zip(found, images, strict=True))
+    assert [cell["data"] for cell in frame["text"].to_list()] == [text.tolist() for text in texts]
+    one = nz.read_npz(tmp_path / "1.npz", rows="archive", tensor="variable")
+    assert one.to_polars()["image"].to_list() == frame["image"].to_list()[1:2]
+    assert pa.record_batch(one).schema == table.schema
+
+
+def test_archives_that_cannot_be_one_column(tmp_path: Path) -> None:
+    np.savez(tmp_path / "0.npz", x=np.zeros((2, 3)))
+    np.savez(tmp_path / "1.npz", x=np.zeros(3))
+    with pytest.raises(ValueError, match=r'^tensor="variable" needs rows="archive": '):
+        nz.scan_npz(tmp_path, tensor="variable")
+    with pytest.raises(nz.NpzarrowError, match=r"1\.npz: x: column is .*\(1 x Int32\).*\(2 x Int32\).*0\.npz"):
+        nz.scan_npz(tmp_path, rows="archive", tensor="variable").schema  # noqa: B018 - it is read
+
+
+def test_a_sample_that_fails_among_others_that_differ(tmp_path: Path) -> None:
+    for i in range(5):
+        np.savez(tmp_path / f"{i}.npz", x=np.full((i + 1, 2), i, "u1"))
+    path = tmp_path / "2.npz"
+    data = bytearray(path.read_bytes())
+    data[data.index(b"NUMPY") + 127] ^= 1
+    path.write_bytes(data)
+    dataset = nz.scan_npz(tmp_path, rows="archive", tensor="variable", on_error="skip")
+    assert [cell["data"][0] for cell in dataset.to_polars().collect()["x"]] == [0, 1, 3, 4]
+    assert len(dataset.skipped) == 1
+    with pytest.raises(nz.ChecksumError, match=r"2\.npz: x\.npy: checksum"):
+        nz.scan_npz(tmp_path, rows="archive", tensor="variable").to_pyarrow().read_all()

@@ -14,9 +14,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import duckdb
 import numpy as np
+import polars as pl
 import pytest
-from support import npy, savez, savez_compressed
+from support import corrupt, npy, savez, savez_compressed
 
 import npzarrow as nz
 
@@ -32,6 +34,7 @@ ARRAYS = {
     "image": np.arange(1000 * 48, dtype="u1").reshape(1000, 3, 4, 4),
     "big": np.ones(200_000),
 }
+WIDE = {f"c{column:02}": np.full(60_000, column, "f8") for column in range(20)}
 BUCKET = "npzarrow-test"
 KEYS = {"a.npz": savez(**ARRAYS), "deep/x=1/b c%20ä.npz": savez_compressed(**ARRAYS), "a.npy": npy(ARRAYS["id"])}
 
@@ -48,10 +51,20 @@ class Ranges(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     seen: list[tuple[str, str | None]] = []
+    sent: list[int] = []
+    more = {
+        "wide.npz": savez(**WIDE),
+        "small.npz": savez(id=ARRAYS["id"]),
+        "cut.npz": KEYS["a.npz"][:-30],
+        "lengths.npz": KEYS["a.npz"],
+        "flipped.npz": corrupt(savez(id=ARRAYS["id"], label=ARRAYS["id"]), "label.npy"),
+        "other.npz": savez(id=ARRAYS["id"].astype("f4")),
+    }
 
     def do_GET(self) -> None:
         self.seen.append((self.path, self.headers["Range"]))
-        data = KEYS.get(self.path.partition("?")[0].lstrip("/"))
+        key = self.path.partition("?")[0].lstrip("/")
+        data = KEYS.get(key, self.more.get(key))
         if data is None:
             self.send_error(404)
             return
@@ -63,6 +76,7 @@ class Ranges(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(end - start))
         self.send_header("ETag", '"1"')
         self.end_headers()
+        self.sent.append(end - start)
         self.wfile.write(data[start:end])
 
     def log_message(self, *_arguments: object) -> None:
@@ -202,6 +216,66 @@ class TestHttp:
     def test_mistakes(self, load: Callable[..., Any], url: str, options: dict[str, str], text: str) -> None:
         with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
             load(url, storage_options=options)
+
+    @pytest.mark.parametrize("row", [None, 3])
+    def test_a_scan_fetches_the_columns_that_it_needs(self, ranges: str, row: int | None) -> None:
+        Ranges.seen.clear()
+        Ranges.sent.clear()
+        dataset = nz.scan_npz(f"{ranges}/wide.npz", columns=["c07"])
+        lazy = dataset.to_polars()
+        frame = (lazy if row is None else lazy.filter(pl.col("c07") == 7).slice(row, 1)).collect()
+        assert frame["c07"].unique().to_list() == [7.0]
+        assert len(Ranges.seen) <= 4, "so many steps may wait for each other"
+        assert sum(Ranges.sent) <= 1.05 * WIDE["c07"].nbytes + (64 << 10)
+
+    def test_a_small_shard_is_one_request(self, ranges: str) -> None:
+        Ranges.seen.clear()
+        assert nz.load_npz(f"{ranges}/small.npz")["id"].sum() == 499_500
+        assert len(Ranges.seen) == 1
+
+    def test_counting_fetches_no_payload(self, ranges: str) -> None:
+        Ranges.seen.clear()
+        Ranges.sent.clear()
+        lazy = nz.scan_npz(f"{ranges}/wide.npz").to_polars()
+        assert lazy.select(pl.len()).collect().item() == 60_000
+        assert sum(Ranges.sent) < WIDE["c00"].nbytes
+        assert duckdb.connect().execute("select count(*) from lazy").fetchall() == [(60_000,)]
+
+    def test_signatures_stay_secret(self, ranges: str) -> None:
+        signed = f"{ranges}/small.npz?signature=secret"
+        Ranges.seen.clear()
+        dataset = nz.scan_npz(signed, include_file_paths="path")
+        [shard] = dataset.shards
+        [task] = dataset.plan()
+        frame = dataset.to_polars().collect()
+        assert [shard["path"], *task.paths, *frame["path"].unique()] == [f"{ranges}/small.npz"] * 3
+        # Others must be able to read the task.
+        other = pickle.loads(pickle.dumps((nz.scan_npz(signed), task)))  # noqa: S301 - our own
+        assert other[0].read(other[1]).to_polars()["id"].to_list() == frame["id"].to_list()
+        assert {path for path, _ in Ranges.seen} == {"/small.npz?signature=secret"}, "signatures are kept"
+        assert "secret" not in repr((dataset, task))
+
+    @pytest.mark.parametrize(
+        ("names", "text"),
+        [
+            (["none.npz"], "not found"),
+            (["cut.npz"], "end of the central directory"),
+            (["lengths.npz"], "members differ in rows"),
+            (["flipped.npz"], "checksum"),
+            (["small.npz", "other.npz"], "column is Float32"),
+        ],
+    )
+    @pytest.mark.parametrize("on_error", ["raise", "skip"])
+    def test_signatures_are_not_in_errors(self, ranges: str, names: list[str], text: str, on_error: Any) -> None:
+        urls = [f"{ranges}/{name}?signature=secret" for name in names]
+        dataset = nz.scan_npz(urls, on_error=on_error)
+        try:
+            dataset.to_pyarrow().read_all()
+            found = "".join(dataset.skipped)
+        except (nz.NpzarrowError, OSError) as error:
+            found = str(error)
+        assert text in found
+        assert "secret" not in found
 
     def test_maps_need_files(self) -> None:
         with pytest.raises(ValueError, match=r"^mmap=True needs a path, not a URL$"):

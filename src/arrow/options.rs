@@ -52,6 +52,11 @@ impl ArrowOptions {
         self
     }
 
+    /// True if cells of one column may differ in shape.
+    pub(crate) fn is_variable(&self) -> bool {
+        self.tensor == TensorLayout::Variable && self.rows == RowLayout::Archive
+    }
+
     /// Sets what a row is.
     #[must_use]
     pub fn with_rows(mut self, rows: RowLayout) -> Self {
@@ -71,6 +76,10 @@ pub enum TensorLayout {
     Nested,
     /// One fixed-size list of all elements; the shape is lost.
     Flat,
+    /// A struct of the elements and the shape of each cell, so that cells may differ in shape:
+    /// `arrow.variable_shape_tensor` for integers and floats. Where a row is not a whole array, the cells of an array
+    /// have one shape, and this is [`FixedShape`](Self::FixedShape).
+    Variable,
 }
 
 /// What a row is.

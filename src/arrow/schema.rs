@@ -10,6 +10,7 @@ use super::number;
 use super::options::{ArrowOptions, RowLayout, TensorLayout};
 use super::temporal::Conversion;
 use super::tensor::{self, Lists};
+use super::variable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::MAX_TYPE_NESTING;
 use crate::npy::{ByteOrder, Dtype, Header, Scalar};
@@ -57,7 +58,9 @@ pub(super) fn column(
     let element = Element::try_new(dtype, options)?;
     let is_plain = matches!(dtype, Dtype::Scalar(scalar, _) if number::is_plain(*scalar));
     let layout = match options.tensor {
-        TensorLayout::FixedShape if !is_plain => TensorLayout::Nested,
+        TensorLayout::Variable if options.rows == RowLayout::Archive => TensorLayout::Variable,
+        TensorLayout::FixedShape | TensorLayout::Variable if !is_plain => TensorLayout::Nested,
+        TensorLayout::Variable => TensorLayout::FixedShape,
         layout => layout,
     };
     let lists = Lists::try_new(cell, layout)?;
@@ -66,8 +69,10 @@ pub(super) fn column(
         metadata.extend(element.extension);
         (element.data_type, element.nullable)
     } else {
-        if layout == TensorLayout::FixedShape && lists != Lists::Empty {
-            metadata.extend(tensor::extension(cell));
+        match (layout, &lists) {
+            (TensorLayout::Variable, _) if is_plain => metadata.extend(variable::extension()),
+            (TensorLayout::FixedShape, Lists::Fixed(_)) => metadata.extend(tensor::extension(cell)),
+            _ => {}
         }
         let item = Field::new_list_field(element.data_type, true).with_metadata(element.extension);
         (lists.data_type(item), false)

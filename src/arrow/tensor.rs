@@ -11,6 +11,7 @@ use arrow_schema::{DataType, Field, FieldRef};
 
 use super::memory;
 use super::options::TensorLayout;
+use super::variable;
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) const FIXED_SHAPE_TENSOR: &str = "arrow.fixed_shape_tensor";
@@ -22,11 +23,16 @@ pub(super) enum Lists {
     Fixed(Vec<i32>),
     /// One list per cell, which is empty: a fixed-size list of nothing ends polars' process.
     Empty,
+    /// A struct of the elements and of these axes, as one value.
+    Variable(Vec<u64>),
 }
 
 impl Lists {
     /// Decides for a cell of this shape.
     pub(super) fn try_new(cell: &[u64], layout: TensorLayout) -> Result<Self> {
+        if layout == TensorLayout::Variable && !cell.is_empty() {
+            return Ok(Self::Variable(cell.to_vec()));
+        }
         if cell.contains(&0) {
             return Ok(Self::Empty);
         }
@@ -38,7 +44,7 @@ impl Lists {
         };
         Ok(Self::Fixed(match layout {
             _ if cell.is_empty() => Vec::new(),
-            TensorLayout::FixedShape | TensorLayout::Flat => {
+            TensorLayout::FixedShape | TensorLayout::Flat | TensorLayout::Variable => {
                 vec![size(cell.iter().fold(1_u64, |product, &dim| product.saturating_mul(dim)))?]
             }
             TensorLayout::Nested => cell.iter().map(|&dim| size(dim)).collect::<Result<_>>()?,
@@ -49,6 +55,7 @@ impl Lists {
     pub(super) fn data_type(&self, item: Field) -> DataType {
         match self {
             Self::Empty => DataType::List(Arc::new(item)),
+            Self::Variable(cell) => variable::data_type(item, cell.len()),
             Self::Fixed(sizes) => {
                 let mut sizes = sizes.iter().rev();
                 let Some(innermost) = sizes.next() else { return item.data_type().clone() };
@@ -62,6 +69,7 @@ impl Lists {
     /// Returns the type of the innermost items of such a column.
     pub(super) fn item_type<'a>(&self, data_type: &'a DataType) -> &'a DataType {
         let depth = match self {
+            Self::Variable(_) => return variable::item_type(data_type),
             Self::Empty => 1,
             Self::Fixed(sizes) => sizes.len(),
         };
@@ -80,6 +88,7 @@ impl Lists {
                 let values = new_empty_array(item.data_type());
                 Ok(Arc::new(ListArray::try_new(Arc::clone(item), offsets, values, None)?))
             }
+            (Self::Variable(cell), _) => variable::array(items, data_type, std::iter::once(&cell[..])),
             (Self::Fixed(sizes), _) => wrap_fixed(items, data_type, sizes.len()),
             _ => Ok(items),
         }
@@ -153,9 +162,12 @@ fn integers_of(json: &str, key: &str) -> Option<Vec<usize>> {
     list.split(',').map(|number| number.trim().parse().ok()).collect()
 }
 
-/// Turns an `arrow.fixed_shape_tensor` column into nested fixed-size lists, whose shape polars knows; any
-/// other column stays as it is. Copies nothing.
+/// Turns an `arrow.fixed_shape_tensor` column into nested fixed-size lists, whose shape polars knows, and an
+/// `arrow.variable_shape_tensor` into the struct that it is; any other column stays as it is. Copies nothing.
 pub fn nest_tensors(array: ArrayRef, field: FieldRef) -> (ArrayRef, FieldRef) {
+    if let Some(field) = variable::without_extension(&field) {
+        return (array, Arc::new(field));
+    }
     let nested = tensor_shape_of(&field).and_then(|shape| nest(&array, &field, &shape));
     nested.unwrap_or((array, field))
 }

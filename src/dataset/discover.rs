@@ -9,7 +9,7 @@ use glob::{MatchOptions, Pattern};
 use super::options::DatasetOptions;
 use crate::error::{Error, Result};
 #[cfg(feature = "object-store")]
-use crate::source::remote::{Listed, is_url, list, local_path};
+use crate::source::remote::{Listed, is_url, list, local_path, shown};
 
 /// `*` and `?` match within one directory; `**` matches any number of them.
 const MATCHING: MatchOptions = MatchOptions {
@@ -25,8 +25,10 @@ const MATCHING: MatchOptions = MatchOptions {
     expect(dead_code, reason = "files tell their size when they are opened")
 )]
 pub(super) struct Found {
-    /// The file or URL.
+    /// The file or URL, as it is shown.
     pub(super) path: PathBuf,
+    /// The URL that is opened, if it says more than is shown.
+    pub(super) url: Option<String>,
     /// The size, if a listing has told.
     pub(super) size: Option<u64>,
     /// The version, if a listing has told.
@@ -35,7 +37,7 @@ pub(super) struct Found {
 
 impl From<PathBuf> for Found {
     fn from(path: PathBuf) -> Self {
-        Self { path, size: None, version: None }
+        Self { path, url: None, size: None, version: None }
     }
 }
 
@@ -50,7 +52,11 @@ pub(super) fn discover(source: &str, options: &DatasetOptions) -> Result<Vec<Fou
     if is_url(source) {
         let listed = list(source, &options.remote)?.into_iter();
         return Ok(listed
-            .map(|Listed { url, size, etag, .. }| Found { path: url.into(), size, version: etag })
+            .map(|Listed { url, size, etag, .. }| {
+                let path = shown(&url);
+                let url = Some(url).filter(|url| *url != path);
+                Found { path: path.into(), url, size, version: etag }
+            })
             .collect());
     }
     #[cfg(feature = "object-store")]
@@ -111,7 +117,19 @@ fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) -> Result<()> {
     for entry in entries {
         let entry = entry.map_err(|error| Error::from(error).in_path(folder))?;
         let path = folder.join(entry.file_name());
-        // Links are followed, so that what they lead to counts; one that leads nowhere is no file.
+        // The listing tells the type. Links are followed, so that what they lead to counts; one that leads nowhere is
+        // no file.
+        match entry.file_type() {
+            Ok(file_type) if file_type.is_dir() => {
+                walk(&path, visit)?;
+                continue;
+            }
+            Ok(file_type) if file_type.is_file() => {
+                visit(&path);
+                continue;
+            }
+            _ => {}
+        }
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => walk(&path, visit)?,
             Ok(_) => visit(&path),

@@ -9,7 +9,7 @@ use super::job::Context;
 use super::shard::{ColumnInfo, Opened};
 use crate::aligned::AlignedBuf;
 use crate::array::{NpyArray, OwnedPayload, Payload};
-use crate::arrow::{Origin, RowLayout};
+use crate::arrow::{Origin, RowLayout, variable_array};
 use crate::convert::{to_u64, to_usize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::npy::Header;
@@ -40,9 +40,13 @@ pub(super) fn gather(group: &[Part], context: &Context, threads: usize) -> Resul
     };
     let rows = group.iter().fold(0_u64, |sum, rows| sum.saturating_add(rows.len()));
     let mut buffers = Vec::with_capacity(first.len());
-    for column in first {
-        let row_len = column.row_len(context.inner.options.arrow.rows);
-        buffers.push(AlignedBuf::zeroed(allocatable(row_len.saturating_mul(rows))?)?);
+    for (place, column) in first.iter().enumerate() {
+        let len = if is_variable(column, context) {
+            cells(&members, place).fold(0_u64, |sum, cell| sum.saturating_add(cell.payload_len))
+        } else {
+            column.row_len(context.inner.options.arrow.rows).saturating_mul(rows)
+        };
+        buffers.push(AlignedBuf::zeroed(allocatable(len)?)?);
     }
     let failed = fill(&members, group, &mut buffers, context, threads);
     let whole = failed.first().map_or(group.len(), |(index, _)| *index);
@@ -52,9 +56,15 @@ pub(super) fn gather(group: &[Part], context: &Context, threads: usize) -> Resul
     }
     let rows = group.iter().fold(0_u64, |sum, rows| sum.saturating_add(rows.len()));
     let mut arrays: Vec<ArrayRef> = Vec::with_capacity(first.len());
-    for (column, buffer) in first.iter().zip(buffers) {
+    for (place, (column, buffer)) in first.iter().zip(buffers).enumerate() {
         let path = group.first().map_or_else(|| "".as_ref(), |rows| rows.shard.path.as_ref());
-        arrays.push(finish(column, buffer, rows, context).map_err(|error| column.locate(error, path))?);
+        let finished = if is_variable(column, context) {
+            let cells: Vec<_> = cells(members.get(..whole).unwrap_or_default(), place).collect();
+            finish_variable(column, &cells, buffer, context)
+        } else {
+            finish(column, buffer, rows, context)
+        };
+        arrays.push(finished.map_err(|error| column.locate(error, path))?);
     }
     let columns = layout.iter().map(|column| {
         let column = (*column)?;
@@ -63,6 +73,16 @@ pub(super) fn gather(group: &[Part], context: &Context, threads: usize) -> Resul
     });
     let batch = context.wanted.batch(columns.collect(), group, &context.inner.options)?;
     Ok(Gathered { batch: Some(batch), failed })
+}
+
+/// True if the cells of a column may differ in shape.
+fn is_variable(column: &ColumnInfo, context: &Context) -> bool {
+    context.inner.options.arrow.is_variable() && !column.header.shape().is_empty()
+}
+
+/// The members at one place, of one shard after the other.
+fn cells<'a>(members: &'a [Vec<&ColumnInfo>], place: usize) -> impl Iterator<Item = &'a ColumnInfo> {
+    members.iter().filter_map(move |columns| columns.get(place).copied())
 }
 
 /// The members that are read: fields of records share one.
@@ -168,6 +188,22 @@ fn finish(column: &ColumnInfo, buffer: AlignedBuf, rows: u64, context: &Context)
     convert(NpyArray::from_parts(header, payload), column, &options.clone().with_rows(RowLayout::Axis0))
 }
 
+/// Makes the Arrow array of a buffer that is filled with cells of several shapes, of which the given ones count.
+fn finish_variable(
+    column: &ColumnInfo,
+    cells: &[&ColumnInfo],
+    buffer: AlignedBuf,
+    context: &Context,
+) -> Result<ArrayRef> {
+    let shapes = || cells.iter().map(|cell| &cell.header.shape()[..]);
+    let count = cells.iter().fold(0_u64, |sum, cell| sum.saturating_add(cell.header.shape().element_count()));
+    let header = column.header.with_shape(vec![count])?;
+    let payload = OwnedPayload::new(buffer, 0..allocatable(header.payload_len())?, Origin::Read);
+    let options = context.inner.options.arrow.clone().with_rows(RowLayout::Axis0);
+    let items = convert(NpyArray::from_parts(header, Payload::Owned(payload)), column, &options)?;
+    variable_array(items, column.field.data_type(), shapes())
+}
+
 /// The header of many rows one behind the other, or of many arrays if each of them is a row.
 fn stacked(header: &Header, rows: u64, layout: RowLayout) -> Result<Header> {
     let cell = if layout == RowLayout::Archive { header.shape() } else { header.shape().inner() };
@@ -179,11 +215,13 @@ pub(super) fn is_alike(a: &Part, b: &Part, context: &Context) -> bool {
     if Arc::ptr_eq(&a.shard, &b.shard) {
         return true;
     }
-    let layout = context.inner.options.arrow.rows;
+    let options = &context.inner.options.arrow;
     let (a, b) = (context.wanted.of(&a.shard), context.wanted.of(&b.shard));
     a.iter().zip(&b).all(|(a, b)| match (a, b) {
         (Some(a), Some(b)) => {
-            a.record_field == b.record_field && a.is_repeated == b.is_repeated && a.is_like(&b.header, layout)
+            a.record_field == b.record_field
+                && a.is_repeated == b.is_repeated
+                && a.is_like(&b.header, options)
         }
         (None, None) => true,
         _ => false,

@@ -1,6 +1,6 @@
 //! Cutting a dataset into tasks that can be read anywhere.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,11 @@ pub struct Task {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TaskShard {
-    /// The file or URL.
+    /// The file or URL, without what may be secret in it.
     pub path: PathBuf,
+    /// The whole URL, if it has such parts; a signature, for example.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// The size of the file when the task was planned; another one at reading is an error.
     pub size: u64,
     /// When the file was last written to, in nanoseconds since 1970; another time at reading is an error.
@@ -40,6 +43,13 @@ pub struct TaskShard {
     pub start: u64,
     /// The row behind the last within the shard.
     pub end: u64,
+}
+
+impl TaskShard {
+    /// What tells the shard from all others.
+    pub(super) fn location(&self) -> &Path {
+        self.url.as_deref().map_or(&self.path, Path::new)
+    }
 }
 
 /// Cuts shards into tasks: one a shard. With a target, larger shards are split if their rows can be had
@@ -62,6 +72,7 @@ pub(super) fn plan(shards: &[Arc<ShardInfo>], options: &DatasetOptions, target: 
             let bytes = share.map_or(bytes, |share| u64::try_from(share).unwrap_or(u64::MAX));
             let part = TaskShard {
                 path: shard.path.to_path_buf(),
+                url: shard.url.as_deref().map(str::to_owned),
                 size: shard.size,
                 modified: shard.modified,
                 version: shard.version.as_deref().map(str::to_owned),

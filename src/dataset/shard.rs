@@ -11,7 +11,7 @@ use arrow_schema::{DataType, FieldRef};
 use super::discover::Found;
 use super::options::DatasetOptions;
 use crate::array::read_header;
-use crate::arrow::{self, RowLayout};
+use crate::arrow::{self, ArrowOptions, RowLayout};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::npy::{Header, MAGIC_PREFIX};
@@ -34,8 +34,10 @@ const READ_WHOLE: u64 = 64 << 10;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ShardInfo {
-    /// The path, as it was found.
+    /// The path, as it was found; of a URL, what may be shown.
     pub path: Arc<Path>,
+    /// The whole URL, if it has parts that may be secret: a signature, for example.
+    pub url: Option<Arc<str>>,
     /// The bytes of the file.
     pub size: u64,
     /// When the file was last written to, in nanoseconds since 1970, if the system knows.
@@ -72,8 +74,13 @@ pub struct ColumnInfo {
 
 impl ColumnInfo {
     /// True if the rows of an array are like those of this column, in whatever order they lie.
-    pub(super) fn is_like(&self, header: &Header, layout: RowLayout) -> bool {
-        self.header.is_like(header) && (layout == RowLayout::Axis0 || self.header.shape() == header.shape())
+    pub(super) fn is_like(&self, header: &Header, options: &ArrowOptions) -> bool {
+        if options.is_variable() {
+            return self.header.dtype() == header.dtype()
+                && self.header.shape().len() == header.shape().len();
+        }
+        let is_cell = options.rows == RowLayout::Archive;
+        self.header.is_like(header) && (!is_cell || self.header.shape() == header.shape())
     }
 
     /// The bytes that a row takes.
@@ -101,7 +108,7 @@ impl Opened {
     pub(super) fn new(found: &Found, options: &DatasetOptions) -> Result<Self> {
         let path = found.path.as_path();
         #[cfg(feature = "object-store")]
-        if let Some(url) = path.to_str().filter(|path| is_url(path)) {
+        if let Some(url) = found.url.as_deref().or_else(|| path.to_str()).filter(|path| is_url(path)) {
             let object = Object::parse(url, &options.remote)?;
             let source = match found.size {
                 Some(size) => {
@@ -127,7 +134,8 @@ impl Opened {
     /// its last change.
     pub(super) fn again(info: &ShardInfo, options: &DatasetOptions) -> Result<Source> {
         let version = info.version.as_deref().map(str::to_owned);
-        let found = Found { path: info.path.to_path_buf(), size: Some(info.size), version };
+        let url = info.url.as_deref().map(str::to_owned);
+        let found = Found { path: info.path.to_path_buf(), url, size: Some(info.size), version };
         let opened = Self::new(&found, options)?;
         unchanged("size", info.size, opened.source.len())
             .and_then(|()| match info.modified.zip(opened.modified) {
@@ -167,7 +175,7 @@ impl ShardInfo {
             let same = same.filter(|column| {
                 column.entry == entry
                     && column.field.name() == &name
-                    && column.is_like(&header, options.arrow.rows)
+                    && column.is_like(&header, &options.arrow)
             });
             lengths.push((name.clone(), if one_row { Some(1) } else { header.shape().first().copied() }));
             let field = match same {
@@ -210,7 +218,13 @@ impl ShardInfo {
         check_names(&columns).map_err(|error| error.in_path(path))?;
         let rows = agree_on_rows(&lengths).map_err(|error| error.in_path(path))?;
         let version = kept.version().map(Arc::from);
-        Ok(Self { path: Arc::clone(path), size, modified, version, rows, columns })
+        let url = found.url.as_deref().map(Arc::from);
+        Ok(Self { path: Arc::clone(path), url, size, modified, version, rows, columns })
+    }
+
+    /// What tells the shard from all others.
+    pub(super) fn location(&self) -> &Path {
+        self.url.as_deref().map_or(&self.path, Path::new)
     }
 
     /// The column of a name, looked for at its usual place first.

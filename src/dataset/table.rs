@@ -271,7 +271,7 @@ impl Inner {
         let known = self.state.get().map(|state| {
             let by_path = state.by_path.get_or_init(|| {
                 let shards = state.shards.iter().enumerate();
-                shards.map(|(index, shard)| (Arc::clone(&shard.path), index)).collect()
+                shards.map(|(index, shard)| (Arc::from(shard.location()), index)).collect()
             });
             (state, by_path)
         });
@@ -280,12 +280,12 @@ impl Inner {
             state.shards.get(*by_path.get(path)?).map(Arc::clone)
         };
         let mut shards: Vec<Option<Arc<ShardInfo>>> =
-            task.shards.iter().map(|shard| find(&shard.path)).collect();
+            task.shards.iter().map(|shard| find(shard.location())).collect();
         if shards.iter().any(Option::is_none) {
             let paths = task.shards.iter().map(|shard| {
-                let (path, version) = (shard.path.clone(), shard.version.clone());
+                let (path, url, version) = (shard.path.clone(), shard.url.clone(), shard.version.clone());
                 let is_object = version.is_some();
-                Found { path, size: is_object.then_some(shard.size), version }
+                Found { path, url, size: is_object.then_some(shard.size), version }
             });
             let paths: Vec<Found> = paths.collect();
             shards.clear();

@@ -46,6 +46,7 @@ pub use list::{Listed, list, list_async};
 pub use object::Object;
 pub(crate) use open::drive;
 pub use options::RemoteOptions;
+pub(crate) use store::shown;
 pub use store::{is_url, local_path};
 
 use self::scatter::Part;

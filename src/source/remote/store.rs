@@ -131,7 +131,7 @@ impl Location {
 }
 
 /// A URL without user, password and query, which may be secret.
-fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     if service(scheme) != Some(Service::Http) {
         return url.to_owned();
