@@ -46,6 +46,7 @@ test-every-python: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(CARGO) bench
 	$(BIN)/python python/benchmarks/compare.py
+	$(BIN)/python python/benchmarks/write.py
 
 fuzz:
 	@# Sanitizer coverage does not survive link-time optimisation.

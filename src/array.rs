@@ -98,7 +98,7 @@ impl Payload {
     }
 
     /// Makes a payload immutable. Copies nothing.
-    fn into_buffer(self) -> Buffer {
+    pub(crate) fn into_buffer(self) -> Buffer {
         match self {
             Self::Shared(memory) => memory.bytes().clone(),
             Self::Owned(OwnedPayload { buffer, range, .. }) => {
@@ -142,10 +142,10 @@ impl NpyArray {
             let range = header.payload_range(source.len())?;
             let payload = match source {
                 Source::Memory(memory) => Payload::Shared(memory.slice(range)),
-                Source::File(file) => {
+                source => {
                     let mut buffer = AlignedBuf::zeroed(range.len())?;
                     let position = to_u64(range.start);
-                    file.read_with_crc32(position, buffer.as_mut_slice(), false, threads, interrupt)?;
+                    source.read_with_crc32(position, buffer.as_mut_slice(), false, threads, interrupt)?;
                     Payload::Owned(OwnedPayload::new(buffer, 0..range.len(), Origin::Read))
                 }
             };
@@ -175,9 +175,12 @@ impl NpyArray {
 
     /// Makes the array an Arrow column: shares the payload if [`Plan`] allows it, else copies it once.
     pub fn into_column(self, name: &str, options: &ArrowOptions) -> Result<Column> {
-        let Self { header, payload } = self;
+        let Self { header, mut payload } = self;
         let address = payload.as_slice().as_ptr().addr();
-        let plan = Plan::try_new(name, &header, options, payload.origin(), address)?;
+        let mut plan = Plan::try_new(name, &header, options, payload.origin(), address)?;
+        if let Payload::Owned(owned) = &mut payload {
+            plan.swap_in_place(owned.as_mut_slice());
+        }
         let buffer = if plan.needs_copy() {
             AlignedBuf::copy_of(payload.as_slice(), false, default_threads())?.0.into_buffer()
         } else {

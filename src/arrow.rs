@@ -32,7 +32,8 @@
 //! array one row. A zero among the inner axes makes `List`s that are empty.
 //!
 //! From high to low: [`Plan`] decides and builds; [`schema_field`] needs no payload; [`repeat`] and
-//! [`nest_tensors`] change finished columns. Nothing here reads files or knows archives.
+//! [`nest_tensors`] change finished columns; [`export`] is the way back. Nothing here reads the caller's files or knows
+//! archives; columns of streams on their way back wait in temporary files.
 //!
 //! # Limitations
 //!
@@ -42,6 +43,7 @@
 mod binary;
 mod boolean;
 mod elements;
+pub mod export;
 mod layout;
 mod memory;
 mod number;
@@ -67,3 +69,4 @@ pub use repeat::repeat;
 pub use schema::{DTYPE_KEY, TITLE_KEY, schema_field};
 pub use tensor::{nest_tensors, tensor_shape_of};
 pub use transfer::{CopyReason, Origin, Transfer};
+pub(crate) use transpose::to_c_order;

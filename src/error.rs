@@ -12,9 +12,11 @@ use std::sync::Arc;
 
 use arrow_schema::ArrowError;
 
+mod export;
 mod kind;
 mod zip;
 
+pub use export::ExportProblem;
 pub(crate) use kind::ShapeDisplay;
 pub use kind::{ErrorKind, KeyProblem};
 pub use zip::ZipProblem;
@@ -70,6 +72,21 @@ impl Error {
         Self(Box::new(Inner { kind, location: Location { offset: Some(offset), ..Location::default() } }))
     }
 
+    /// Returns an error that says the same, for another part of the work that failed with this one.
+    pub(crate) fn again(&self) -> Self {
+        let kind = match self.kind() {
+            ErrorKind::Io(cause) => ErrorKind::Io(io::Error::new(cause.kind(), cause.to_string())),
+            ErrorKind::ObjectChanged { field, expected, actual } => {
+                let (expected, actual) = (expected.clone(), actual.clone());
+                ErrorKind::ObjectChanged { field, expected, actual }
+            }
+            ErrorKind::Interrupted => ErrorKind::Interrupted,
+            ErrorKind::Allocation { len } => ErrorKind::Allocation { len: *len },
+            other => ErrorKind::Io(io::Error::other(other.to_string())),
+        };
+        Self(Box::new(Inner { kind, location: self.location().clone() }))
+    }
+
     /// Returns what went wrong.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
@@ -112,7 +129,7 @@ impl Error {
 
     /// True if reading failed, rather than what was read.
     pub fn is_io(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Io(_))
+        matches!(self.kind(), ErrorKind::Io(_) | ErrorKind::ObjectChanged { .. })
     }
 
     /// True if a limit refused the input; a higher one may accept it.

@@ -14,7 +14,7 @@
 //!
 //! ```text
 //! error limits checksum ─► npy ──┐
-//!                       ─► zip ──┼───────────► npz
+//!                       ─► zip ──┼───────────► npz ─► write, cli
 //!                          source ─► array ────┘
 //!                          arrow ──────┘
 //! ```
@@ -23,30 +23,42 @@
 //! * [`zip`] turns bytes into a validated list of members,
 //! * [`source`] says where bytes come from,
 //! * [`arrow`] turns a header and a buffer into an Arrow array, and has the table of types,
-//! * [`NpyArray`] is one array, [`NpzArchive`] many.
+//! * [`NpyArray`] is one array, [`NpzArchive`] many,
+//! * [`mod@write`] makes files of arrays and batches, [`npz::NpzWriter`] archives at any output, [`npz::align_file`]
+//!   archives that can be mapped.
 //!
 //! The crate does without `unsafe` but for mapping files and for the call into libdeflate.
 //!
 //! # Features
 //!
+//! * `cli`: the program `npzarrow`, as [`cli::run`].
 //! * `mmap` (default): map files instead of reading them, and back large buffers with huge pages on Linux.
+//! * `object-store`: fetch what is needed of objects in S3, Google Cloud Storage, Azure and behind HTTP, waiting or not.
 
 mod aligned;
 mod array;
 pub mod arrow;
 pub mod checksum;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod convert;
+pub mod dataset;
 pub mod error;
 mod interrupt;
 pub mod limits;
 pub mod npy;
 pub mod npz;
 mod parallel;
+mod rows;
+pub mod sink;
 pub mod source;
+mod spool;
+pub mod write;
 pub mod zip;
 
 pub use aligned::AlignedBuf;
 pub use array::{Column, NpyArray, OwnedPayload, Payload};
+pub use dataset::NpzDataset;
 pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
 pub use npz::NpzArchive;

@@ -70,3 +70,23 @@ pub const MAX_THREADS: usize = 256;
 ///
 /// Half of a usual 512 KiB to 2 MiB second-level cache.
 pub const BLOCK_LEN: usize = 256 << 10;
+
+/// Objects of at most this size are fetched whole: the bytes arrive in less time than another answer takes.
+#[cfg(feature = "object-store")]
+pub const FETCH_WHOLE_BELOW: u64 = 1 << 20;
+
+/// The most bytes that one request to an object store asks for.
+///
+/// What object stores recommend (8 to 16 MiB): one connection gives 50 to 100 MB/s, so that longer ranges are
+/// faster in parts, and a broken connection loses little.
+#[cfg(feature = "object-store")]
+pub const FETCH_REQUEST_LEN: u64 = 8 << 20;
+
+/// Ranges that are at most this far apart are fetched by one request: a request takes the time of 1 MiB, but
+/// what lies between is not to be more than the rest of the budget of one call.
+#[cfg(feature = "object-store")]
+pub const FETCH_GAP: u64 = 16 << 10;
+
+/// The longest object that is read whole from a server that ignores ranges, unless told otherwise.
+#[cfg(feature = "object-store")]
+pub const MAX_WITHOUT_RANGES: u64 = 1 << 30;

@@ -18,13 +18,24 @@ pub fn default_threads() -> usize {
 /// Runs a job for each cost (in bytes of a cached file that are read in the same time) and returns the results
 /// in order. The costliest begin first; this thread takes part. Little work is done on this thread alone.
 pub(crate) fn map<T: Send>(costs: &[u64], threads: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    map_with(costs, threads, || (), |(), index| job(index))
+}
+
+/// As [`map`]; each thread has a state of its own that its jobs use one after the other.
+pub(crate) fn map_with<T: Send, S>(
+    costs: &[u64],
+    threads: usize,
+    state: impl Fn() -> S + Sync,
+    job: impl Fn(&mut S, usize) -> T + Sync,
+) -> Vec<T> {
     let total: u64 = costs.iter().fold(0, |sum, &cost| sum.saturating_add(cost));
     if threads < 2 || costs.len() < 2 || total < PARALLEL_MIN {
-        return (0..costs.len()).map(job).collect();
+        let mut state = state();
+        return (0..costs.len()).map(|index| job(&mut state, index)).collect();
     }
     let mut order: Vec<usize> = (0..costs.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(costs.get(index)));
-    spread(&order, threads, job)
+    spread(&order, threads, state, job)
 }
 
 /// Runs jobs that are worth a thread each and returns their results in order.
@@ -32,16 +43,24 @@ pub(crate) fn at_once<T: Send, F: FnOnce() -> T + Send>(jobs: impl Iterator<Item
     let jobs: Vec<Mutex<Option<F>>> = jobs.map(|job| Mutex::new(Some(job))).collect();
     let order: Vec<usize> = (0..jobs.len()).collect();
     let take = |index: usize| jobs.get(index)?.lock().unwrap_or_else(PoisonError::into_inner).take();
-    spread(&order, jobs.len(), |index| take(index).map(|job| job())).into_iter().flatten().collect()
+    spread(&order, jobs.len(), || (), |(), index| take(index).map(|job| job()))
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Runs a job for each index, the first of the order first, on as many threads as can be started.
-fn spread<T: Send>(order: &[usize], threads: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
+fn spread<T: Send, S>(
+    order: &[usize],
+    threads: usize,
+    state: impl Fn() -> S + Sync,
+    job: impl Fn(&mut S, usize) -> T + Sync,
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut done = Vec::new();
+        let (mut done, mut state) = (Vec::new(), state());
         while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((index, job(index)));
+            done.push((index, job(&mut state, index)));
         }
         done
     };

@@ -10,6 +10,9 @@
 //! 4. the data range is the member itself if it is stored, or goes to [`inflate_into`];
 //! 5. [`crc32`](crate::checksum::crc32) of the result must be [`Entry::crc32`].
 //!
+//! The way back needs the sizes beforehand: [`DirectoryBuilder`] makes the headers and the directory,
+//! [`deflate_block`] compresses.
+//!
 //! The policy, in one place each: the directory is authoritative and the local header must agree with it
 //! (`local.rs`); exactly one end record fits the file (`end.rs`); members overlap neither each other nor the
 //! directory (`directory.rs`); sizes are plausible before anything is allocated ([`Entry::check_ratio`]); the
@@ -26,6 +29,7 @@
 // Every `+` and `*` here is on numbers from the file.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod deflate;
 mod directory;
 mod end;
 mod entry;
@@ -34,8 +38,11 @@ mod inflate;
 mod libdeflate;
 mod local;
 mod names;
+mod write;
 
+pub use deflate::{WINDOW_LEN, deflate_block};
 pub use directory::Directory;
 pub use end::{EndRecord, tail_len};
 pub use entry::{Entry, Method};
 pub use inflate::{InflateStream, inflate_into};
+pub use write::{Alignment, DirectoryBuilder, MAX_ALIGNMENT, NewEntry};

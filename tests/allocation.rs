@@ -4,18 +4,24 @@
 //! terabyte, or 858 MiB from 256 bytes, is far beyond it. Large buffers in maps would not be counted, so that these
 //! tests run without the feature `mmap`: `cargo test --no-default-features --test allocation`.
 #![expect(unsafe_code, reason = "counting needs an allocator of our own")]
+#![expect(clippy::cast_possible_truncation, reason = "tests are for reading")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use arrow_array::Array;
 use arrow_buffer::Buffer;
 use npzarrow::arrow::ArrowOptions;
+use npzarrow::dataset::DatasetOptions;
+use npzarrow::npy::{Dtype, Header, Order, Shape};
 use npzarrow::npz::{OpenOptions, ReadOptions};
 use npzarrow::source::{Memory, Source};
-use npzarrow::{Interrupt, NpyArray, NpzArchive};
+use npzarrow::{Interrupt, NpyArray, NpzArchive, NpzDataset};
+use zip::CompressionMethod;
+use zip::write::SimpleFileOptions;
 
 struct Counting;
 
@@ -126,5 +132,38 @@ fn nested_records_cost_no_more_than_flat_ones() {
         });
         let bound = (LEN + LEN / 8).cast_signed();
         assert!(peak <= bound, "{levels} levels{shape}: {peak} bytes for {LEN}");
+    }
+}
+
+#[test]
+fn a_scan_takes_the_memory_of_a_few_batches() {
+    const BATCH: u64 = 1 << 20;
+    let folder = tempfile::TempDir::new().unwrap();
+    let dtype = Dtype::from_type_str("<i4").unwrap();
+    let count = 16 << 20;
+    let header = Header::try_new(&dtype, Order::C, &Shape::new(vec![count >> 2, 4])).unwrap();
+    for (name, method) in [("stored", CompressionMethod::Stored), ("deflated", CompressionMethod::Deflated)] {
+        let path = folder.path().join(format!("{name}.npz"));
+        let options = SimpleFileOptions::default().compression_method(method);
+        let mut writer = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+        writer.start_file("x.npy", options).unwrap();
+        writer.write_all(&header.to_bytes()).unwrap();
+        for start in (0..count).step_by(1 << 16) {
+            let values: Vec<u8> = (start..start + (1 << 16)).flat_map(|i| (i as u32).to_le_bytes()).collect();
+            writer.write_all(&values).unwrap();
+        }
+        writer.finish().unwrap();
+        let mut options = DatasetOptions::default();
+        options.open = options.open.with_threads(1);
+        options.batch_bytes = BATCH;
+        let dataset = NpzDataset::new([path.to_string_lossy()], options);
+        let mut rows = 0;
+        let peak = peak(|| {
+            for batch in dataset.scan(None, None).unwrap() {
+                rows += batch.unwrap().num_rows();
+            }
+        });
+        assert_eq!(rows as u64, count >> 2);
+        assert!(peak.cast_unsigned() as u64 <= 3 * BATCH, "{name}: {peak} bytes");
     }
 }

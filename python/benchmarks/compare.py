@@ -1,4 +1,4 @@
-"""Times npzarrow beside NumPy, SPDL and the floor, in one process on the same bytes, and prints a table.
+"""Times npzarrow beside NumPy, SPDL and what is done by hand, in one process on the same bytes, and prints a table.
 
     python python/benchmarks/compare.py                     # everything, in some two minutes
     python python/benchmarks/compare.py --only tiny --markdown --json figures.json
@@ -7,7 +7,7 @@ Each figure is the best of ROUNDS rounds. Within a round the candidates take tur
 down slows all of them. What each candidate gives is compared with NumPy's values before it is timed. "First" is
 the first call of all, which finds cold caches, unimported modules and memory that was never touched.
 
-The floor is the least that must be done by somebody: a view, zlib alone, a copy of all bytes, one read.
+"Plain" is what can be done by hand: a view, zlib alone, a copy of all bytes, one read.
 SPDL, polars and pyarrow are left out where they are not installed. The last rows are memory: what a fresh process
 takes at its peak beyond its imports, in payloads.
 """
@@ -58,7 +58,7 @@ class Row:
     candidates: dict[str, Candidate]
     arrays: dict[str, np.ndarray]
     values: Callable[[object], dict[str, np.ndarray]]
-    """Turns what a candidate gives into arrays; the floor is exempt."""
+    """Turns what a candidate gives into arrays; "plain" is exempt."""
 
 
 @dataclass
@@ -116,7 +116,7 @@ def rows_npy() -> Iterator[Row]:
         if spdl:
             candidates["spdl"] = lambda data=data: spdl.load_npy(data)
         candidates["numpy"] = lambda data=data: np.load(io.BytesIO(data))
-        candidates["floor"] = lambda data=data, array=array: np.frombuffer(data, array.dtype, offset=offset).reshape(
+        candidates["plain"] = lambda data=data, array=array: np.frombuffer(data, array.dtype, offset=offset).reshape(
             array.shape
         )
         yield Row(title, candidates, {"x": array}, lambda loaded: {"x": loaded})
@@ -133,12 +133,12 @@ def rows_npz() -> Iterator[Row]:
             if spdl:
                 candidates["spdl"] = lambda data=data: dict(spdl.load_npz(data))
             candidates["numpy"] = lambda data=data: dict(np.load(io.BytesIO(data)))
-            candidates["floor"] = floor(data, deflated=deflated)
+            candidates["plain"] = plain(data, deflated=deflated)
             kind = "deflated" if deflated else "stored"
             yield Row(f"load_npz {kind}, {title}", candidates, arrays, dict)
 
 
-def floor(data: bytes, *, deflated: bool) -> Candidate:
+def plain(data: bytes, *, deflated: bool) -> Candidate:
     """Zlib alone, one member after the other; or a copy of all bytes."""
     if not deflated:
         return lambda: bytearray(data)
@@ -206,7 +206,7 @@ def rows_file(folder: Path) -> Iterator[Row]:
         candidates["spdl"] = lambda: spdl.load_npz(path.read_bytes())["x"]
     candidates["numpy"] = lambda: np.load(path)["x"]
     # NumPy advises huge pages from 4 MiB on; page faults alone would cost more than the copy.
-    candidates["floor"] = lambda: os.preadv(handle, [np.empty(size, np.uint8)], 0)
+    candidates["plain"] = lambda: os.preadv(handle, [np.empty(size, np.uint8)], 0)
 
     def values(loaded: object) -> dict[str, np.ndarray]:
         return {"x": loaded} if isinstance(loaded, np.ndarray) else pyarrow_values(pa.record_batch(loaded))
@@ -225,7 +225,7 @@ def measure(row: Row, rounds: int) -> Figures:
         started = time.perf_counter()
         result = candidate()
         figures.first[name] = (time.perf_counter() - started) * 1e6
-        if name != "floor" and (pa or not isinstance(result, nz.NpzBatch)):
+        if name != "plain" and (pa or not isinstance(result, nz.NpzBatch)):
             check(row, name, row.values(result))
         del result
         started = time.perf_counter()
@@ -288,7 +288,7 @@ def memory(folder: Path) -> Iterator[Figures]:
         command = [sys.executable, "-c", CHILD.format(reader=reader), str(small), str(big)]
         taken = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         figures.best[name] = int(taken) / array.nbytes
-    figures.best["floor"] = 1.0
+    figures.best["plain"] = 1.0
     yield figures
 
 
@@ -321,7 +321,7 @@ def as_text(figures: Figures) -> str:
 
 def as_markdown(table: list[Figures]) -> str:
     """Write the table of the README, without the first calls."""
-    names = ["npzarrow", "npzarrow .load()", "npzarrow read_npz", "spdl", "numpy", "floor"]
+    names = ["npzarrow", "npzarrow .load()", "npzarrow read_npz", "spdl", "numpy", "plain"]
     lines = ["| work | unit | " + " | ".join(names) + " |", "|---|---|" + "--:|" * len(names)]
     for figures in table:
         found = {name: (best, ratio) for name, best, ratio, _ in cells(figures)}

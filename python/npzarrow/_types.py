@@ -25,8 +25,50 @@ class BinaryReader(Protocol):
         """Give at most `size` bytes; none at the end. All that are left if `size` is not given."""
 
 
-Source: TypeAlias = Buffer | NDArray[Any] | str | os.PathLike[str] | os.PathLike[bytes] | BinaryReader
-"""What arrays and archives are read from: memory, a path, or a binary file."""
+class BinaryWriter(Protocol):
+    """An object that is written to: a file in binary mode, `io.BytesIO`, and others."""
+
+    def write(self, data: bytes, /) -> int | None:
+        """Take bytes, and say how many of them; None is all."""
+
+
+class ArrowArray(Protocol):
+    """An Arrow array or record batch: of pyarrow, arro3, nanoarrow, or this package."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+
+class ArrowStream(Protocol):
+    """Arrow arrays or record batches one after the other: tables and frames of pyarrow, polars, DuckDB and others."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+Path: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes]
+Source: TypeAlias = Buffer | NDArray[Any] | Path | BinaryReader
+"""What arrays and archives are read from: memory, a path, a URL, or a binary file."""
+
+
+class ShardInfo(TypedDict):
+    """One shard of a dataset, as its headers describe it.
+
+    Attributes:
+        path: The file, as it was found.
+        num_rows: The number of rows.
+        size: The bytes of the file.
+        num_bytes: The bytes of the payloads of all columns.
+        columns: The names of the columns.
+    """
+
+    path: str
+    num_rows: int
+    size: int
+    num_bytes: int
+    columns: list[str]
+
+
+Destination: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | BinaryWriter
+"""What arrays and archives are written to: a path, or a binary file."""
 
 
 class MemberInfo(TypedDict):

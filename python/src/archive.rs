@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::error::{self, ToPy, in_member};
-use crate::input::Input;
+use crate::input::{Input, StorageOptions};
 use crate::interrupt;
 use crate::ndarray;
 use crate::owner::Owner;
@@ -31,19 +31,36 @@ pub(crate) struct Archive {
 
 impl Archive {
     /// Opens any source: reads its directory.
-    pub(crate) fn open(source: &Bound<'_, PyAny>, mmap: bool, options: &OpenOptions) -> PyResult<Self> {
+    pub(crate) fn open(
+        source: &Bound<'_, PyAny>,
+        storage: StorageOptions,
+        mmap: bool,
+        options: &OpenOptions,
+    ) -> PyResult<Self> {
         let py = source.py();
-        let (owner, source) = Input::of(source)?.open(py, mmap)?;
+        let (owner, source) = Input::of(source, storage)?.open(py, mmap)?;
         let path = source.path().map(Path::to_owned);
         let least = interrupt::least(&source);
-        let open = || NpzArchive::with_options(source.clone(), options);
-        let npz = interrupt::detach(py, source.len().max(least), open).or_raise_at(py, path.as_deref())?;
+        // The directory is a part of the source, and mostly a small one; that of a remote archive may not have come
+        // with its end.
+        let cost = if least == interrupt::NETWORK {
+            least
+        } else {
+            source.len().max(least).min(interrupt::DETACH_MIN)
+        };
+        let npz = interrupt::run(py, cost, |_| NpzArchive::with_options(source, options))?;
+        let npz = npz.or_raise_at(py, path.as_deref())?;
         let shared = (0..npz.len()).map(|_| AtomicBool::new(false)).collect();
         Ok(Self { npz, owner, path, least, shared, ambiguous: OnceLock::new() })
     }
 
     pub(crate) fn len(&self) -> usize {
         self.npz.len()
+    }
+
+    /// What reading anything costs at least.
+    pub(crate) fn least(&self) -> u64 {
+        self.least
     }
 
     pub(crate) fn path(&self) -> Option<&Path> {

@@ -13,6 +13,7 @@ use pyo3::types::{PyCapsule, PyDict, PyTuple};
 use crate::archive::Archive;
 use crate::capsule;
 use crate::error::ToPy;
+use crate::input::StorageOptions;
 use crate::interrupt;
 use crate::options::{ArrowArguments, names, open_options, unsupported, whole_number, whole_number_or_none};
 use crate::schema::Schema;
@@ -52,7 +53,7 @@ pub(crate) struct NpzBatch {
 /// Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
 ///
 /// Args:
-///     source: A bytes-like object, a path, or a binary file, which is read to its end.
+///     source: A bytes-like object, a path, a URL, or a binary file, which is read to its end.
 ///     columns: The members to read, in this order, with or without `.npy`; None is every array.
 ///     rows: "axis0" makes each entry of the first axes a row, "archive" the whole archive one row, whose cells are
 ///         the arrays.
@@ -68,6 +69,9 @@ pub(crate) struct NpzBatch {
 ///     max_uncompressed_bytes: The most bytes that all deflated members together may say they have, checked
 ///         when the archive is opened. Stored members do not count, since they cannot expand; 0 is legal.
 ///     threads: The most threads that the call may use; None is one per core.
+///     storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+///         those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+///         one request may cost.
 ///
 /// Returns:
 ///     The batch, for any number of consumers.
@@ -107,6 +111,7 @@ pub(crate) struct NpzBatch {
 #[pyo3(signature = (
     source, *, columns=None, rows="axis0", tensor="fixed_shape", copy=None, verify=true, mmap=false, bool8=false,
     string_view=false, unsupported="raise", max_uncompressed_bytes=1_073_741_824, threads=None,
+    storage_options=None,
 ))]
 #[expect(
     clippy::too_many_arguments,
@@ -126,6 +131,7 @@ pub(crate) fn read_npz(
     unsupported: &str,
     #[pyo3(from_py_with = whole_number)] max_uncompressed_bytes: i128,
     #[pyo3(from_py_with = whole_number_or_none)] threads: Option<i128>,
+    storage_options: StorageOptions,
 ) -> PyResult<NpzBatch> {
     let py = source.py();
     let mut options = ReadOptions::default()
@@ -133,7 +139,7 @@ pub(crate) fn read_npz(
         .with_unsupported(self::unsupported(unsupported)?);
     let open = open_options(max_uncompressed_bytes, verify, threads)?;
     let columns = columns.map(|columns| names("columns", columns)).transpose()?;
-    let archive = Archive::open(source, mmap, &open)?;
+    let archive = Archive::open(source, storage_options, mmap, &open)?;
     let cost = match &columns {
         None => archive.total_cost(0..archive.len()),
         Some(columns) => {

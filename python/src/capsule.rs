@@ -58,7 +58,7 @@ pub(crate) fn batch<'py>(
 
 /// The columns of a requested schema, if we have all of them. Half floats become floats and `bool8` becomes
 /// bool where that is asked for; other types stay ours, for the consumer to convert.
-fn negotiate(batch: &RecordBatch, requested: &Schema) -> Option<RecordBatch> {
+pub(crate) fn negotiate(batch: &RecordBatch, requested: &Schema) -> Option<RecordBatch> {
     let columns = requested.fields().iter().map(|wanted| {
         let (index, field) = batch.schema_ref().column_with_name(wanted.name())?;
         let array = Arc::clone(batch.columns().get(index)?);

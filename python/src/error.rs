@@ -4,13 +4,18 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
+use npzarrow::error::ExportProblem;
 use npzarrow::npy::Dtype;
 use npzarrow::{Error, ErrorKind};
-use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyOSError};
+use pyo3::exceptions::{
+    PyConnectionError, PyKeyError, PyKeyboardInterrupt, PyOSError, PyTimeoutError, PyValueError,
+};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-/// The error number for a directory, on every platform.
+/// Error numbers that are the same on every platform.
+const ENOENT: i32 = 2;
+const EACCES: i32 = 13;
 const EISDIR: i32 = 21;
 
 /// Turns an error into the exception that a Python user expects. Texts have no bytes that are no Unicode, but
@@ -20,6 +25,10 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error, path: Option<&Path>) -> PyErr
     let text = error.to_string();
     let class = match error.kind() {
         ErrorKind::Io(cause) => {
+            // What a file object raised is raised again.
+            if let Some(raised) = cause.get_ref().and_then(|cause| cause.downcast_ref::<PyErr>()) {
+                return raised.clone_ref(py);
+            }
             let path = path.map(Path::as_os_str);
             let path = path.or_else(|| error.location().path.as_deref().map(OsStr::new));
             return match (cause.raw_os_error(), path) {
@@ -29,12 +38,15 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error, path: Option<&Path>) -> PyErr
                 (None, Some(path)) if cause.kind() == io::ErrorKind::IsADirectory => {
                     PyOSError::new_err((EISDIR, "Is a directory", path.to_owned()))
                 }
-                (None, _) => PyOSError::new_err(text),
+                (None, path) => without_number(cause, path, text),
             };
         }
+        ErrorKind::ObjectChanged { .. } => return PyOSError::new_err(text),
         ErrorKind::Interrupted => return PyKeyboardInterrupt::new_err(()),
         ErrorKind::EntryNotFound { name } => return not_in_archive(name),
-        ErrorKind::UnsupportedDtype { .. } | ErrorKind::ObjectDtype { .. } => "UnsupportedDtypeError",
+        ErrorKind::UnsupportedDtype { .. }
+        | ErrorKind::ObjectDtype { .. }
+        | ErrorKind::Export { problem: ExportProblem::NoDtype { .. }, .. } => "UnsupportedDtypeError",
         ErrorKind::LimitExceeded { .. } | ErrorKind::HeaderTooLarge { .. } | ErrorKind::Allocation { .. } => {
             "LimitError"
         }
@@ -43,6 +55,22 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error, path: Option<&Path>) -> PyErr
         _ => "NpzarrowError",
     };
     exception(py, class, text).unwrap_or_else(|error| error)
+}
+
+/// The exception for a failure that has no number, as those of networks have not.
+fn without_number(cause: &io::Error, path: Option<&OsStr>, text: String) -> PyErr {
+    use io::ErrorKind as Kind;
+    match (cause.kind(), path) {
+        // With these arguments OSError becomes FileNotFoundError or PermissionError.
+        (Kind::NotFound, Some(path)) => PyOSError::new_err((ENOENT, cause.to_string(), path.to_owned())),
+        (Kind::PermissionDenied, Some(path)) => {
+            PyOSError::new_err((EACCES, cause.to_string(), path.to_owned()))
+        }
+        (Kind::TimedOut, _) => PyTimeoutError::new_err(text),
+        (Kind::NotConnected | Kind::ConnectionAborted, _) => PyConnectionError::new_err(text),
+        (Kind::InvalidInput, _) => PyValueError::new_err(text),
+        _ => PyOSError::new_err(text),
+    }
 }
 
 /// The error for a key that is no name in the archive, and perhaps no name at all.
@@ -83,6 +111,13 @@ pub(crate) fn unknown_dtype(py: Python<'_>, dtype: &Dtype, refusal: &PyErr) -> P
     let error = exception(py, "UnsupportedDtypeError", text).unwrap_or_else(|error| error);
     error.set_cause(py, Some(refusal.clone_ref(py)));
     error
+}
+
+/// The error for arrays of Python objects.
+#[cold]
+pub(crate) fn no_objects(py: Python<'_>, dtype: &Bound<'_, PyAny>) -> PyErr {
+    let text = format!("dtype {dtype} holds Python objects, which are never written");
+    exception(py, "UnsupportedDtypeError", text).unwrap_or_else(|error| error)
 }
 
 /// Adds the member to an exception that does not know it.

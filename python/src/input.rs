@@ -1,9 +1,12 @@
-//! What Python users pass as a source: bytes-like objects, paths, and binary files.
+//! What Python users pass as a source: bytes-like objects, paths, URLs, and binary files.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use npzarrow::source::Source;
+use npzarrow::Interrupt;
+use npzarrow::source::remote::{is_url, local_path};
+use npzarrow::source::{RemoteOptions, Source};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -11,7 +14,11 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyString};
 
 use crate::error::ToPy;
+use crate::interrupt;
 use crate::owner::{MemoryOwner, Owner, has_buffer};
+
+/// The argument `storage_options`.
+pub(crate) type StorageOptions = Option<BTreeMap<String, String>>;
 
 /// A source, sorted out.
 pub(crate) enum Input<'py> {
@@ -19,31 +26,32 @@ pub(crate) enum Input<'py> {
     Buffer(Bound<'py, PyAny>),
     /// A path.
     Path(PathBuf),
+    /// A URL of an object store or a server, and how to reach it.
+    Url(String, RemoteOptions),
     /// An object with `read`.
     File(Bound<'py, PyAny>),
 }
 
 impl<'py> Input<'py> {
-    /// Sorts a source out: `bytes`, then `str` and `os.PathLike`, then anything with a buffer, then anything
-    /// with `read`.
-    pub(crate) fn of(source: &Bound<'py, PyAny>) -> PyResult<Self> {
+    /// Sorts a source out: `bytes`, then URLs, then `str` and `os.PathLike`, then anything with a buffer, then
+    /// anything with `read`.
+    pub(crate) fn of(source: &Bound<'py, PyAny>, storage: StorageOptions) -> PyResult<Self> {
         let py = source.py();
         if source.is_instance_of::<PyBytes>() {
             return Ok(Self::Buffer(source.clone()));
         }
-        if source.is_instance_of::<PyString>() || source.hasattr(intern!(py, "__fspath__"))? {
-            static FSDECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-            let path: PathBuf = FSDECODE.import(py, "os", "fsdecode")?.call1((source,))?.extract()?;
-            if path.as_os_str().as_encoded_bytes().contains(&0) {
-                return Err(PyValueError::new_err("embedded null byte"));
+        let text = source.cast::<PyString>().ok().and_then(|text| text.to_str().ok());
+        if let Some(url) = text.filter(|text| text.contains("://")) {
+            if is_url(url) {
+                let options = RemoteOptions::try_from_storage(storage.unwrap_or_default()).or_raise(py)?;
+                return Ok(Self::Url(url.to_owned(), options));
             }
-            return match path.to_str().and_then(|path| path.split_once("://")) {
-                Some((scheme, _)) if !path.exists() => Err(PyValueError::new_err(format!(
-                    "{}: {scheme} URLs cannot be opened here",
-                    path.display()
-                ))),
-                _ => Ok(Self::Path(path)),
-            };
+            if let Some(path) = local_path(url) {
+                return Ok(Self::Path(path));
+            }
+        }
+        if let Some(path) = path_of(source)? {
+            return Ok(Self::Path(path));
         }
         if has_buffer(source) {
             return Ok(Self::Buffer(source.clone()));
@@ -53,7 +61,7 @@ impl<'py> Input<'py> {
         }
         let found = source.get_type().name()?;
         Err(PyTypeError::new_err(format!(
-            "source must be a bytes-like object, a path, or a binary file, not {found}"
+            "source must be a bytes-like object, a path, a URL, or a binary file, not {found}"
         )))
     }
 
@@ -77,6 +85,13 @@ impl<'py> Input<'py> {
                 Ok((owner, source))
             }
             Self::Path(path) => Ok((None, py.detach(|| Source::open(&path)).or_raise_at(py, Some(&path))?)),
+            Self::Url(..) if mmap => Err(PyValueError::new_err("mmap=True needs a path, not a URL")),
+            Self::Url(url, options) => {
+                let open = |interrupt: &Interrupt| {
+                    Source::open_url(&url, &options.with_interrupt(interrupt.clone()))
+                };
+                Ok((None, interrupt::run(py, interrupt::NETWORK, open)?.or_raise(py)?))
+            }
             Self::File(file) => {
                 let content = file.call_method0(intern!(py, "read"))?;
                 if !has_buffer(&content) {
@@ -99,6 +114,25 @@ pub(crate) fn source_or_data<'a, 'py>(
         (Some(source), None) | (None, Some(source)) => Ok(Cow::Borrowed(source)),
         (None, None) => Ok(Cow::Owned(py.None().into_bound(py))),
         (Some(_), Some(_)) => Err(PyTypeError::new_err("source and data are one argument; give one of them")),
+    }
+}
+
+/// A `str` or `os.PathLike` as a path; an error if it is a URL.
+pub(crate) fn path_of(object: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
+    static FSDECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = object.py();
+    if !object.is_instance_of::<PyString>() && !object.hasattr(intern!(py, "__fspath__"))? {
+        return Ok(None);
+    }
+    let path: PathBuf = FSDECODE.import(py, "os", "fsdecode")?.call1((object,))?.extract()?;
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(PyValueError::new_err("embedded null byte"));
+    }
+    match path.to_str().and_then(|path| path.split_once("://")) {
+        Some((scheme, _)) if !path.exists() => {
+            Err(PyValueError::new_err(format!("{}: {scheme} URLs cannot be opened here", path.display())))
+        }
+        _ => Ok(Some(path)),
     }
 }
 

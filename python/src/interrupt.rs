@@ -14,12 +14,18 @@ use pyo3::prelude::*;
 pub(crate) const DETACH_MIN: u64 = 64 << 10;
 /// Work on more bytes than this may last long enough for a person to want to stop it.
 const POLL_MIN: u64 = 64 << 20;
+/// What waits for another machine lasts as long as that takes.
+pub(crate) const NETWORK: u64 = u64::MAX;
 /// How often signals are looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What reading from a source costs at least: a file may lie on a slow disk, however little is read of it.
 pub(crate) fn least(source: &Source) -> u64 {
-    if source.path().is_some() { DETACH_MIN } else { 0 }
+    match source {
+        Source::Memory(_) | Source::File(_) if source.path().is_some() => DETACH_MIN,
+        Source::Memory(_) | Source::File(_) => 0,
+        _ => NETWORK,
+    }
 }
 
 /// Runs work on about `bytes` bytes: attached if that is little, detached if it is more.

@@ -13,6 +13,8 @@ mod archive;
 mod batch;
 mod capsule;
 mod closable;
+mod collate;
+mod dataset;
 mod dtype;
 mod error;
 mod info;
@@ -22,10 +24,16 @@ mod ndarray;
 mod npy;
 mod npz;
 mod options;
+mod output;
 mod owner;
+mod program;
+mod raw;
+mod scan;
 mod schema;
 mod stream;
+mod task;
 mod views;
+mod write;
 
 use pyo3::prelude::*;
 
@@ -35,13 +43,25 @@ mod _core {
     #[pymodule_export]
     use super::batch::{NpzBatch, read_npz};
     #[pymodule_export]
+    use super::collate::collate_npz;
+    #[pymodule_export]
+    use super::dataset::{NpzDataset, scan_npz};
+    #[pymodule_export]
     use super::npy::{NpyArray, load_npy, read_npy};
     #[pymodule_export]
     use super::npz::{NpzFile, load_npz};
     #[pymodule_export]
+    use super::program::run;
+    #[pymodule_export]
+    use super::scan::{NpzBatches, NpzScan, RecordBatchExport};
+    #[pymodule_export]
     use super::schema::Schema;
     #[pymodule_export]
+    use super::task::NpzTask;
+    #[pymodule_export]
     use super::views::NpzIterator;
+    #[pymodule_export]
+    use super::write::{align, write_npy, write_npz};
 
     use pyo3::prelude::*;
 

@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyCapsule, PyTuple};
 
 use crate::capsule;
 use crate::error::ToPy;
-use crate::input::{Input, source_or_data};
+use crate::input::{Input, StorageOptions, source_or_data};
 use crate::interrupt;
 use crate::ndarray;
 use crate::options::ArrowArguments;
@@ -27,8 +27,11 @@ use crate::stream::ReadArray;
 /// Follows the format of `numpy.lib.format`, versions 1.0 to 3.0, and `spdl.io.load_npy` of SPDL 0.8.
 ///
 /// Args:
-///     source: A bytes-like object whose bytes lie one behind the other, a path, or a binary file.
+///     source: A bytes-like object whose bytes lie one behind the other, a path, a URL, or a binary file.
 ///     copy: True for an array that is independent of the source, and writable.
+///     storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+///         those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+///         one request may cost.
 ///     data: The name that `source` has in SPDL, of which it takes the place.
 ///
 /// Returns:
@@ -55,18 +58,19 @@ use crate::stream::ReadArray;
 ///     >>> array.flags.writeable
 ///     False
 #[pyfunction]
-#[pyo3(signature = (source=None, *, copy=false, data=None))]
+#[pyo3(signature = (source=None, *, copy=false, storage_options=None, data=None))]
 pub(crate) fn load_npy<'py>(
     py: Python<'py>,
     source: Option<&Bound<'py, PyAny>>,
     copy: bool,
+    storage_options: StorageOptions,
     data: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let source = source_or_data(py, source, data)?;
     if let Ok(bytes) = source.cast_exact::<PyBytes>() {
         load_bytes(bytes, copy)
     } else {
-        load_other(&source, copy)
+        load_other(&source, copy, storage_options)
     }
 }
 
@@ -80,9 +84,13 @@ fn load_bytes<'py>(bytes: &Bound<'py, PyBytes>, copy: bool) -> PyResult<Bound<'p
     ndarray::over_bytes(&header, bytes)?.or_raise(py)
 }
 
-fn load_other<'py>(source: &Bound<'py, PyAny>, copy: bool) -> PyResult<Bound<'py, PyAny>> {
+fn load_other<'py>(
+    source: &Bound<'py, PyAny>,
+    copy: bool,
+    storage_options: StorageOptions,
+) -> PyResult<Bound<'py, PyAny>> {
     let py = source.py();
-    match Input::of(source)? {
+    match Input::of(source, storage_options)? {
         Input::Buffer(object) => {
             let owner = BufferOwner::export(&object)?;
             let header = parse_copy(owner.get().as_slice()).or_raise(py)?;
@@ -97,6 +105,14 @@ fn load_other<'py>(source: &Bound<'py, PyAny>, copy: bool) -> PyResult<Bound<'py
             let read = |interrupt: &npzarrow::Interrupt| Array::read(&source, default_threads(), interrupt);
             let array = interrupt::run(py, cost, read)?.or_raise_at(py, Some(&path))?;
             let (header, payload) = array.into_parts();
+            ndarray::of_payload(py, &header, payload, None)
+        }
+        Input::Url(url, options) => {
+            let read = |interrupt: &npzarrow::Interrupt| {
+                let source = Source::open_url(&url, &options.with_interrupt(interrupt.clone()))?;
+                Array::read(&source, default_threads(), interrupt)
+            };
+            let (header, payload) = interrupt::run(py, interrupt::NETWORK, read)?.or_raise(py)?.into_parts();
             ndarray::of_payload(py, &header, payload, None)
         }
         Input::File(file) => {
@@ -153,7 +169,7 @@ pub(crate) struct NpyArray {
 /// Follows the Arrow columnar format 1.5 with its canonical extensions `arrow.fixed_shape_tensor` and `arrow.bool8`.
 ///
 /// Args:
-///     source: A bytes-like object, a path, or a binary file.
+///     source: A bytes-like object, a path, a URL, or a binary file.
 ///     copy: None shares where possible; False shares or raises, saying why it cannot; True copies always.
 ///     mmap: True maps a path instead of reading it, so that its pages are shared. If the file is truncated
 ///         meanwhile, touching what is gone ends the process.
@@ -163,6 +179,9 @@ pub(crate) struct NpyArray {
 ///     bool8: True makes booleans `arrow.bool8`, which shares their bytes, instead of packed bits.
 ///     string_view: True makes text and bytes views, which share strings of more than 12 bytes.
 ///     name: The name of the field.
+///     storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+///         those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+///         one request may cost.
 ///
 /// Returns:
 ///     The array, for any number of consumers.
@@ -188,7 +207,7 @@ pub(crate) struct NpyArray {
 ///     >>> array.transfer
 ///     'copied: four bytes per code point become UTF-8'
 #[pyfunction]
-#[pyo3(signature = (source, *, copy=None, mmap=false, rows="axis0", tensor="fixed_shape", bool8=false, string_view=false, name=""))]
+#[pyo3(signature = (source, *, copy=None, mmap=false, rows="axis0", tensor="fixed_shape", bool8=false, string_view=false, name="", storage_options=None))]
 #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python function")]
 pub(crate) fn read_npy(
     source: &Bound<'_, PyAny>,
@@ -199,10 +218,11 @@ pub(crate) fn read_npy(
     bool8: bool,
     string_view: bool,
     name: &str,
+    storage_options: StorageOptions,
 ) -> PyResult<NpyArray> {
     let py = source.py();
     let options = ArrowArguments { copy, rows, tensor, bool8, string_view }.options()?;
-    let input = match Input::of(source)? {
+    let input = match Input::of(source, storage_options)? {
         Input::File(file) => {
             let column = ReadArray::of(&file)?.into_column(py, name, options)?;
             return Ok(NpyArray { column });

@@ -10,7 +10,8 @@ use crate::archive::Archive;
 use crate::closable::Closable;
 use crate::error;
 use crate::info::describe;
-use crate::input::source_or_data;
+use crate::input::{StorageOptions, source_or_data};
+use crate::interrupt;
 use crate::options::{names, open_options, whole_number, whole_number_or_none};
 use crate::views::{NpzIterator, Part, view};
 
@@ -48,13 +49,16 @@ pub(crate) struct NpzFile {
 /// Follows APPNOTE 6.3.10 (ZIP) within strict bounds, and `spdl.io.load_npz` of SPDL 0.8, of which it takes the place.
 ///
 /// Args:
-///     source: A bytes-like object whose bytes lie one behind the other, a path, or a binary file.
+///     source: A bytes-like object whose bytes lie one behind the other, a path, a URL, or a binary file.
 ///     max_uncompressed_bytes: The most bytes that all deflated members together may say they have, checked
 ///         when the archive is opened. Stored members do not count, since they cannot expand; 0 is legal.
 ///     verify: False skips the checksums. Each is verified once, when its member is first read.
 ///     threads: The most threads that one call may use; None is one per core. None outlives its call.
 ///     mmap: True maps a path instead of reading it, so that arrays share its pages. If the file is truncated
 ///         meanwhile, touching what is gone ends the process.
+///     storage_options: For URLs: keys, regions, endpoints and so on, as the crate `object_store` names them, beside
+///         those of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`); `max_retries` and `retry_timeout_ms` bound what
+///         one request may cost.
 ///     data: The name that `source` has in SPDL, of which it takes the place.
 ///
 /// Returns:
@@ -80,7 +84,8 @@ pub(crate) struct NpzFile {
 ///     >>> archive["x"]
 ///     array([0, 1, 2])
 #[pyfunction]
-#[pyo3(signature = (source=None, *, max_uncompressed_bytes=1_073_741_824, verify=true, threads=None, mmap=false, data=None))]
+#[pyo3(signature = (source=None, *, max_uncompressed_bytes=1_073_741_824, verify=true, threads=None, mmap=false, storage_options=None, data=None))]
+#[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python function")]
 pub(crate) fn load_npz(
     py: Python<'_>,
     source: Option<&Bound<'_, PyAny>>,
@@ -88,11 +93,12 @@ pub(crate) fn load_npz(
     verify: bool,
     #[pyo3(from_py_with = whole_number_or_none)] threads: Option<i128>,
     mmap: bool,
+    storage_options: StorageOptions,
     data: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<NpzFile> {
     let source = source_or_data(py, source, data)?;
     let options = open_options(max_uncompressed_bytes, verify, threads)?;
-    Ok(NpzFile { archive: Closable::new(Archive::open(&source, mmap, &options)?) })
+    Ok(NpzFile { archive: Closable::new(Archive::open(&source, storage_options, mmap, &options)?) })
 }
 
 fn find(archive: &Archive, key: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -248,8 +254,14 @@ impl NpzFile {
     ///     >>> info["name"], info["dtype"], info["shape"], info["transfer"]
     ///     ('x', dtype('float32'), (2, 3), 'copied: the member is deflated')
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let info = |archive: &Archive| Ok(py.detach(|| archive.npz.info(&ArrowOptions::default())));
-        let members = self.archive.open(info)?;
+        let members = self.archive.open(|archive| {
+            interrupt::run(py, archive.least().max(interrupt::DETACH_MIN), |interrupt| {
+                let indices: Vec<usize> = (0..archive.len()).collect();
+                // If this fails, each member says so itself.
+                let _fetched = archive.npz.prepare_headers(&indices, interrupt);
+                archive.npz.info(&ArrowOptions::default())
+            })
+        })?;
         let described = members.iter().map(|member| describe(py, member)).collect::<PyResult<Vec<_>>>()?;
         PyList::new(py, described)
     }

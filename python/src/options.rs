@@ -1,8 +1,9 @@
 //! Keyword arguments in the crate's terms.
 
+use npzarrow::arrow::export::Nulls;
 use npzarrow::arrow::{ArrowOptions, CopyMode, RowLayout, TensorLayout};
 use npzarrow::default_threads;
-use npzarrow::npz::{OpenOptions, Unsupported};
+use npzarrow::npz::{Compression, OpenOptions, Unsupported, WriteOptions};
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -51,9 +52,7 @@ pub(crate) fn open_options(
     verify: bool,
     threads: Option<i128>,
 ) -> PyResult<OpenOptions> {
-    if threads.is_some_and(|threads| threads < 1) {
-        return Err(PyValueError::new_err("threads must be at least 1"));
-    }
+    let threads = self::threads(threads)?;
     if max_uncompressed_bytes < 0 {
         return Err(PyValueError::new_err("max_uncompressed_bytes must be non-negative"));
     }
@@ -62,10 +61,16 @@ pub(crate) fn open_options(
     Ok(OpenOptions::default()
         .with_max_uncompressed(max_uncompressed)
         .with_verify(verify)
-        // No call starts more than `limits::MAX_THREADS`.
-        .with_threads(
-            threads.map_or_else(default_threads, |threads| threads.try_into().unwrap_or(usize::MAX)),
-        ))
+        .with_threads(threads))
+}
+
+/// A number of threads; no call starts more than `limits::MAX_THREADS`.
+fn threads(threads: Option<i128>) -> PyResult<usize> {
+    match threads {
+        None => Ok(default_threads()),
+        Some(..1) => Err(PyValueError::new_err("threads must be at least 1")),
+        Some(threads) => Ok(threads.try_into().unwrap_or(usize::MAX)),
+    }
 }
 
 /// Takes any whole number; what does not fit becomes the nearest that does.
@@ -107,8 +112,36 @@ pub(crate) fn names<'py>(argument: &str, value: &Bound<'py, PyAny>) -> PyResult<
         .collect()
 }
 
+/// What becomes of nulls.
+pub(crate) fn nulls(word: &str) -> PyResult<Nulls> {
+    choose("nulls", word, [("raise", Nulls::Raise), ("nan", Nulls::Nan), ("mask", Nulls::Mask)])
+}
+
+/// How files are written.
+pub(crate) fn write_options(
+    compression: Option<&str>,
+    level: Option<u32>,
+    align: u32,
+    threads: Option<i128>,
+) -> PyResult<WriteOptions> {
+    let threads = self::threads(threads)?;
+    let compression = match (compression, level) {
+        (None, None) => Compression::Stored,
+        (None, Some(_)) => return Err(PyValueError::new_err("level needs compression=\"deflate\"")),
+        (Some(word), level) => {
+            choose("compression", word, [("deflate", ())])?;
+            Compression::Deflated { level }
+        }
+    };
+    Ok(WriteOptions::default().with_compression(compression).with_align(align).with_threads(threads))
+}
+
 /// Finds a word among those that an argument takes.
-fn choose<T: Copy, const N: usize>(argument: &str, word: &str, choices: [(&str, T); N]) -> PyResult<T> {
+pub(crate) fn choose<T: Copy, const N: usize>(
+    argument: &str,
+    word: &str,
+    choices: [(&str, T); N],
+) -> PyResult<T> {
     choices.iter().find(|(known, _)| *known == word).map(|(_, value)| *value).ok_or_else(|| {
         let known = choices.map(|(known, _)| format!("{known:?}")).join(", ");
         PyValueError::new_err(format!("{argument} must be one of {known}, not {word:?}"))

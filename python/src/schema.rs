@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_schema::{Field, FieldRef, SchemaRef};
+use arrow_schema::{Field, FieldRef, Schema as ArrowSchema, SchemaRef};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
@@ -35,6 +35,14 @@ enum Content {
 impl Schema {
     pub(crate) fn new(schema: SchemaRef) -> Self {
         Self(Content::Schema(schema))
+    }
+
+    /// The schema, or one of the field alone.
+    pub(crate) fn arrow(&self) -> SchemaRef {
+        match &self.0 {
+            Content::Schema(schema) => Arc::clone(schema),
+            Content::Field(field) => Arc::new(ArrowSchema::new(vec![Arc::clone(field)])),
+        }
     }
 
     pub(crate) fn of_field(field: &FieldRef) -> Self {

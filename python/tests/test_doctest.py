@@ -18,8 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 README = Path(__file__).parents[2] / "README.md"
-FUNCTIONS = ["load_npy", "load_npz", "read_npy", "read_npz"]
-CLASSES = ["NpyArray", "NpzBatch", "NpzFile", "Schema"]
+FUNCTIONS = [
+    "align",
+    "collate_npz",
+    "load_npy",
+    "load_npz",
+    "read_npy",
+    "read_npz",
+    "scan_npz",
+    "write_npy",
+    "write_npz",
+]
+CLASSES = ["NpyArray", "NpzBatch", "NpzDataset", "NpzFile", "NpzScan", "NpzTask", "Schema"]
 
 
 def documented() -> Iterator[tuple[str, Any]]:
@@ -27,7 +37,7 @@ def documented() -> Iterator[tuple[str, Any]]:
     yield "npzarrow", nz
     for name in nz.__all__:
         value = getattr(nz, name)
-        if isinstance(value, str) or name == "Source":
+        if isinstance(value, str) or name in {"Destination", "Source"}:
             continue
         yield name, value
         if name in CLASSES:

@@ -22,9 +22,10 @@ pub(super) fn array(record: &Record, fields: &Fields, bytes: &Buffer, count: usi
 }
 
 fn records(record: &Record, fields: &Fields, rows: &Strided<'_>) -> Result<ArrayRef> {
-    let columns = record.fields().iter().zip(fields).map(|(field, column)| {
-        values(&field.dtype, column.data_type(), &rows.at(to_usize(field.offset)?))
-    });
+    let columns =
+        record.fields().iter().zip(fields).map(|(field, column)| {
+            values(&field.dtype, column.data_type(), &rows.at(to_usize(field.offset)?))
+        });
     let columns = columns.collect::<Result<Vec<_>>>()?;
     Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, None, rows.count())?))
 }

@@ -30,7 +30,9 @@ impl<'a> Strided<'a> {
         let mut split = self.clone();
         match split.axes.last_mut() {
             // The elements have no bytes between them: their parts are one longer row.
-            Some(last) if last.1 == count.saturating_mul(size) => *last = (last.0.saturating_mul(count), size),
+            Some(last) if last.1 == count.saturating_mul(size) => {
+                *last = (last.0.saturating_mul(count), size);
+            }
             Some(last) if last.0 == 1 => *last = (count, size),
             _ if count == 1 => {}
             _ => split.axes.push((count, size)),
@@ -118,7 +120,7 @@ mod tests {
         assert_eq!(parts.count(), 18);
         let mut out = vec![0; 36];
         parts.gather(&mut out, 2);
-        let mut expected = Vec::new();
+        let mut expected: Vec<u8> = Vec::new();
         for record in 0..3 {
             for element in 0..2 {
                 for part in 0..3 {

@@ -13,7 +13,7 @@ use super::memory;
 use super::options::TensorLayout;
 use crate::error::{Error, ErrorKind, Result};
 
-const FIXED_SHAPE_TENSOR: &str = "arrow.fixed_shape_tensor";
+pub(super) const FIXED_SHAPE_TENSOR: &str = "arrow.fixed_shape_tensor";
 
 /// How the axes of one cell become lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +126,20 @@ pub fn tensor_shape_of(field: &Field) -> Option<Vec<usize>> {
     });
     let product = shape.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim));
     (is_ordered && product == usize::try_from(*size).ok()).then_some(shape)
+}
+
+/// Returns the shape of each cell in memory and the places of its axes in NumPy's order, empty if they are not given;
+/// `None` if the metadata does not fit the type.
+pub(super) fn tensor_axes(field: &Field) -> Option<(Vec<usize>, Vec<usize>)> {
+    let DataType::FixedSizeList(_, size) = field.data_type() else { return None };
+    let json = field.metadata().get(EXTENSION_TYPE_METADATA_KEY)?;
+    let shape = integers_of(json, "shape")?;
+    let permutation = integers_of(json, "permutation").unwrap_or_default();
+    let mut axes = permutation.clone();
+    axes.sort_unstable();
+    let is_permutation = permutation.is_empty() || axes.iter().copied().eq(0..shape.len());
+    let product = shape.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim));
+    (is_permutation && product == usize::try_from(*size).ok()).then_some((shape, permutation))
 }
 
 /// Finds `"key": [1, 2]` in a flat JSON object.

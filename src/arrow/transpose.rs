@@ -11,7 +11,7 @@ pub(super) fn is_free(shape: &[u64]) -> bool {
 
 /// Copies elements of `item_size` bytes from Fortran order to C order. Both slices have the length that the
 /// shape asks for.
-pub(super) fn to_c_order(bytes: &[u8], out: &mut [u8], shape: &[u64], item_size: u64) -> Result<()> {
+pub(crate) fn to_c_order(bytes: &[u8], out: &mut [u8], shape: &[u64], item_size: u64) -> Result<()> {
     let dims: Vec<usize> =
         shape.iter().filter(|&&dim| dim != 1).map(|&dim| to_usize(dim)).collect::<Result<_>>()?;
     let item_size = to_usize(item_size)?;

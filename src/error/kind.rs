@@ -5,6 +5,7 @@ use std::io;
 
 use arrow_schema::{ArrowError, DataType};
 
+use super::export::ExportProblem;
 use super::zip::{self, ZipProblem};
 
 /// What is wrong with the key of an NPY header.
@@ -39,6 +40,24 @@ pub enum ErrorKind {
     /// Reading or writing failed.
     #[error("{0}")]
     Io(#[source] io::Error),
+    /// An object is not the one that was opened or listed any more.
+    #[error("object has changed: its {field} was {expected}, is {actual}")]
+    ObjectChanged {
+        /// What has changed.
+        field: &'static str,
+        /// What it was.
+        expected: String,
+        /// What it is.
+        actual: String,
+    },
+    /// Bytes of an object that was opened without waiting were read before they were prepared.
+    #[error("bytes {start} to {end} were not fetched: prepare the member before it is read")]
+    RangeMissing {
+        /// The first byte.
+        start: u64,
+        /// The byte behind the last.
+        end: u64,
+    },
     /// The work was given up because the caller asked for it.
     #[error("interrupted")]
     Interrupted,
@@ -187,6 +206,25 @@ pub enum ErrorKind {
         len: u64,
     },
 
+    /// A name that no member can have.
+    #[error("name {name:?} {problem}")]
+    Name {
+        /// The name, or its beginning.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// An option has a value that it does not take.
+    #[error("{option} is {value}, expected {expected}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+
     // arrow --------------------------------------------------------------------------------------------
     /// The members of one archive do not have the same number of rows.
     #[error(
@@ -203,6 +241,12 @@ pub enum ErrorKind {
         /// Why a copy is needed.
         reason: String,
     },
+    /// Two of the columns that are asked for are the same, or have the same name.
+    #[error("column {name:?} is asked for twice")]
+    RepeatedColumn {
+        /// The name.
+        name: String,
+    },
     /// A column has another type than the schema says.
     #[error("column {field:?} is {actual}, but the schema says {expected}")]
     SchemaMismatch {
@@ -213,6 +257,35 @@ pub enum ErrorKind {
         /// The type found.
         actual: Box<DataType>,
     },
+    /// Two shards of a dataset differ in the type of a column.
+    #[error("column is {actual}, but {expected} in {expected_in}")]
+    ShardMismatch {
+        /// The type in the other shard.
+        expected: String,
+        /// The other shard.
+        expected_in: String,
+        /// The type in this shard.
+        actual: String,
+    },
+    /// A shard is not what it was when the dataset was planned.
+    #[error("shard has changed since it was planned: its {field} is {actual}, was {expected}")]
+    ShardChanged {
+        /// What has changed.
+        field: &'static str,
+        /// What it was.
+        expected: u64,
+        /// What it is.
+        actual: u64,
+    },
+    /// A column that is added to the members has the name of one of them.
+    #[error("column {name:?} is there twice: rename the one that is added")]
+    DuplicateColumn {
+        /// The name.
+        name: String,
+    },
+    /// A scan that reads on threads was continued in a forked process, where these do not exist.
+    #[error("a scan cannot be continued in a forked process: start another one there")]
+    ForkedScan,
     /// A value has no counterpart in the Arrow type of its column.
     #[error("element {index}: {reason}")]
     Value {
@@ -220,6 +293,14 @@ pub enum ErrorKind {
         index: u64,
         /// Why it cannot be converted.
         reason: &'static str,
+    },
+    /// A column has no counterpart in NumPy.
+    #[error("column {column:?}: {problem}")]
+    Export {
+        /// The column.
+        column: String,
+        /// What it has that NumPy has not.
+        problem: ExportProblem,
     },
     /// Arrow refused what was built.
     #[error("{0}")]

@@ -141,6 +141,41 @@ impl Header {
         }
     }
 
+    /// Returns the header of an array of as many rows, otherwise the same; unchanged if there is no axis.
+    pub fn with_rows(&self, rows: u64) -> Result<Self> {
+        let mut dims = self.shape.to_vec();
+        if let Some(first) = dims.first_mut() {
+            *first = rows;
+        }
+        let shape = Shape::new(dims);
+        let payload_len = shape.byte_len(self.dtype.item_size())?;
+        Ok(Self { shape, payload_len, dtype: self.dtype.clone(), ..*self })
+    }
+
+    /// Returns the bytes of one row: of all that lies behind the first axis.
+    pub fn row_len(&self) -> u64 {
+        self.shape.inner().iter().fold(self.dtype.item_size(), |len, &dim| len.saturating_mul(dim))
+    }
+
+    /// True if the rows of both arrays have the same type and shape, in whatever order they lie.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.dtype == other.dtype
+            && self.shape.is_empty() == other.shape.is_empty()
+            && self.shape.inner() == other.shape.inner()
+    }
+
+    /// Returns the header of an array of other axes in C order, otherwise the same.
+    pub(crate) fn with_shape(&self, dims: Vec<u64>) -> Result<Self> {
+        let shape = Shape::new(dims);
+        let payload_len = shape.byte_len(self.dtype.item_size())?;
+        Ok(Self { shape, payload_len, order: Order::C, dtype: self.dtype.clone(), ..*self })
+    }
+
+    /// True if rows lie one behind the other: C order, or an order that makes no difference.
+    pub fn is_row_major(&self) -> bool {
+        self.order == Order::C || self.shape.iter().filter(|&&dim| dim > 1).count() < 2
+    }
+
     /// Returns the version of the format.
     pub fn version(&self) -> Version {
         self.version

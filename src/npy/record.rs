@@ -45,6 +45,34 @@ impl Record {
         self.item_size
     }
 
+    /// Makes a structured dtype of fields with their titles, one behind the other without padding.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::UnsupportedDtype`] if two names or titles are the same, or a name is empty;
+    /// [`ErrorKind::ShapeOverflow`] if an element would have 2⁶³ bytes.
+    pub fn packed(fields: Vec<(String, Option<String>, Dtype)>) -> Result<Self> {
+        let mut record = Self { fields: Vec::with_capacity(fields.len()), item_size: 0 };
+        let mut names = HashSet::new();
+        for (name, title, dtype) in fields {
+            let refused =
+                |reason| Error::new(ErrorKind::UnsupportedDtype { descr: format!("{name:?}"), reason });
+            if name.is_empty() {
+                return Err(refused("is no name of a field"));
+            }
+            if !title.iter().chain([&name]).all(|name| names.insert(name.clone())) {
+                return Err(refused("names a field twice"));
+            }
+            let offset = record.item_size;
+            let end = offset.checked_add(dtype.item_size()).filter(|&end| i64::try_from(end).is_ok());
+            let item_size = dtype.item_size();
+            record.item_size =
+                end.ok_or_else(|| Error::new(ErrorKind::ShapeOverflow { shape: vec![1], item_size }))?;
+            record.fields.push(Field { name, title, dtype, offset });
+        }
+        Ok(record)
+    }
+
     /// Parses the list of fields at the cursor: `[('x', '<f4'), (('title', 'y'), '<i8', (2,)), ('', '|V4')]`.
     fn parse(cursor: &mut Cursor<'_>, depth: usize) -> Result<Self> {
         cursor.expect(b'[', "a list of fields")?;
@@ -95,7 +123,9 @@ impl Record {
             } else {
                 Shape::new(vec![cursor.integer()?])
             };
-            dtype = Dtype::Subarray(Arc::new(Subarray::try_new(dtype, shape, shape_offset)?));
+            dtype = Dtype::Subarray(Arc::new({
+                Subarray::try_new(dtype, shape).map_err(|error| error.at_offset(shape_offset))?
+            }));
             if !cursor.close_or_comma(b')', "')' after the shape of a field")? {
                 return Err(cursor.unexpected("')' after the shape of a field"));
             }
@@ -181,8 +211,13 @@ pub struct Subarray {
 }
 
 impl Subarray {
-    fn try_new(dtype: Dtype, shape: Shape, offset: u64) -> Result<Self> {
-        let item_size = shape.byte_len(dtype.item_size()).map_err(|error| error.at_offset(offset))?;
+    /// Makes an array of elements of this type.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ShapeOverflow`].
+    pub fn try_new(dtype: Dtype, shape: Shape) -> Result<Self> {
+        let item_size = shape.byte_len(dtype.item_size())?;
         Ok(Self { dtype, shape, item_size })
     }
 

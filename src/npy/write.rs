@@ -74,9 +74,10 @@ fn encode(dtype: &Dtype, order: Order, shape: &Shape) -> Vec<u8> {
     bytes
 }
 
-/// The length of the header with its newline and the spaces that align the payload.
+/// The length of the header with its newline and the spaces that align the payload: at least one, so that NumPy pads
+/// what is aligned already with 64 of them.
 fn padded_len(preamble_len: usize, text_len: usize) -> Option<usize> {
-    let end = preamble_len.checked_add(text_len)?.checked_add(1)?.checked_next_multiple_of(ALIGNMENT)?;
+    let end = preamble_len.checked_add(text_len)?.checked_add(2)?.checked_next_multiple_of(ALIGNMENT)?;
     end.checked_sub(preamble_len).filter(|&len| u64::try_from(len).is_ok_and(|len| len <= MAX_HEADER_LEN))
 }
 
@@ -108,6 +109,19 @@ mod tests {
         bytes.extend(text.as_bytes());
         let header = Header::parse(&Header::parse(&bytes).unwrap().to_bytes()).unwrap();
         assert_eq!((header.version(), header.payload_len()), (Version::V2, 20_000));
+    }
+
+    #[test]
+    fn what_is_aligned_already_is_padded_with_a_whole_line() {
+        for (len, expected) in [(52, 128), (53, 128), (54, 192), (55, 192), (117, 192), (118, 256)] {
+            // As NumPy 2.4 writes it. With 54, and with 118, the newline is where the alignment ends.
+            let name = "x".repeat(len);
+            let field = (name, None, Dtype::from_type_str("<f4").unwrap());
+            let record = super::super::Record::packed(vec![field]).unwrap();
+            let dtype = Dtype::Record(std::sync::Arc::new(record));
+            let header = Header::try_new(&dtype, Order::C, &Shape::default()).unwrap();
+            assert_eq!(header.to_bytes().len(), expected, "{len}");
+        }
     }
 
     fn python(name: &str) -> String {

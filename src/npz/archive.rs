@@ -90,6 +90,11 @@ impl NpzArchive {
         self.directory.name(index).map(strip_suffix)
     }
 
+    /// Returns the name of an entry by its place, as the directory has it.
+    pub(crate) fn entry_name(&self, index: usize) -> Option<&str> {
+        self.directory.name(index)
+    }
+
     /// Returns the entry of the directory at a place.
     pub fn entry(&self, index: usize) -> Option<&Entry> {
         self.directory.entry(index)
@@ -124,12 +129,16 @@ impl NpzArchive {
 
     /// Reads the member at a place, unless it is interrupted.
     pub fn array_at(&self, index: usize, interrupt: &Interrupt) -> Result<NpyArray> {
+        self.prepare(&[index], interrupt)?;
         self.read_array(index, self.options.threads, interrupt)
             .map_err(|error| self.locate_error(error, Some(index)))
     }
 
     /// Reads several members, in parallel where that pays. Each has a result of its own.
     pub fn arrays(&self, indices: &[usize], interrupt: &Interrupt) -> Vec<Result<NpyArray>> {
+        if let Err(error) = self.prepare(indices, interrupt) {
+            return indices.iter().map(|_| Err(error.again())).collect();
+        }
         self.for_each(indices, |index, threads| {
             interrupt.check()?;
             self.read_array(index, threads, interrupt).map_err(|error| self.locate_error(error, Some(index)))
@@ -168,7 +177,7 @@ impl NpzArchive {
     }
 
     /// Adds the member and the path to an error.
-    pub(super) fn locate_error(&self, error: Error, index: Option<usize>) -> Error {
+    pub(crate) fn locate_error(&self, error: Error, index: Option<usize>) -> Error {
         let error = match index.and_then(|index| self.directory.name(index)) {
             Some(name) => error.in_entry(name),
             None => error,

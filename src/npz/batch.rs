@@ -43,6 +43,7 @@ impl NpzArchive {
         let indices = self.select(options)?;
         let declared = self.declared(&indices);
         let without_bytes = AtomicU64::new(0);
+        self.prepare(&indices, &options.interrupt)?;
         let read = self.for_each(&indices, |index, threads| {
             options.interrupt.check()?;
             let column = self.read_column(index, threads, options).and_then(|column| {
@@ -59,6 +60,8 @@ impl NpzArchive {
             }
             column.map_err(|error| self.locate_error(error, Some(index)))
         });
+        #[cfg(feature = "object-store")]
+        self.forget_fetched(&indices);
         let mut columns = Vec::with_capacity(read.len());
         let mut lengths = Vec::with_capacity(read.len());
         for (column, &index) in read.into_iter().zip(&indices) {
@@ -96,7 +99,9 @@ impl NpzArchive {
     /// As [`record_batch`](Self::record_batch), except for what only the payloads tell.
     pub fn schema(&self, options: &ReadOptions) -> Result<Schema> {
         let mut fields: Vec<Field> = Vec::new();
-        for index in self.select(options)? {
+        let indices = self.select(options)?;
+        self.prepare_headers(&indices, &options.interrupt)?;
+        for index in indices {
             let name = self.name(index).unwrap_or_default();
             let field = self.header_at(index).and_then(|header| {
                 let field = arrow::schema_field(name, &header, &options.arrow);
@@ -119,8 +124,16 @@ impl NpzArchive {
         let mut seen = HashSet::with_capacity(indices.len());
         for name in indices.iter().filter_map(|&index| self.name(index)) {
             if !seen.insert(name) {
-                let count = indices.iter().filter(|&&index| self.name(index) == Some(name)).count();
-                let kind = ErrorKind::DuplicateEntry { name: name.to_owned(), count };
+                let (name, count) = (
+                    name.to_owned(),
+                    indices.iter().filter(|&&index| self.name(index) == Some(name)).count(),
+                );
+                let is_asked = options.columns.is_some();
+                let kind = if is_asked {
+                    ErrorKind::RepeatedColumn { name }
+                } else {
+                    ErrorKind::DuplicateEntry { name, count }
+                };
                 return Err(self.locate_error(Error::new(kind), None));
             }
         }

@@ -8,13 +8,16 @@ use crate::aligned::AlignedBuf;
 use crate::array::{NpyArray, OwnedPayload, Payload};
 use crate::arrow::Origin;
 use crate::checksum::crc32;
-use crate::convert::to_u64;
+use crate::convert::{to_u64, to_usize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::limits::{BLOCK_LEN, STREAM_INFLATE_MIN};
 use crate::npy::Header;
 use crate::source::{Source, slice};
 use crate::zip::{Entry, InflateStream, inflate_into};
+
+/// How much input is read at a time for a prefix: a header of 128 bytes and its codes take about 300.
+pub(super) const PREFIX_LEN: u64 = 1024;
 
 impl NpzArchive {
     /// Inflates a whole member: header and payload into one buffer.
@@ -34,7 +37,14 @@ impl NpzArchive {
         } else {
             match &self.source {
                 Source::Memory(memory) => inflate_into(slice(memory.bytes(), &data)?, buffer.as_mut_slice())?,
-                Source::File(_) => inflate_into(&self.source.peek(data)?, buffer.as_mut_slice())?,
+                source => match source.take(&data) {
+                    Some((bytes, start)) => {
+                        let end = start.saturating_add(to_usize(data.end.saturating_sub(data.start)));
+                        let bytes = bytes.as_slice().get(start..end).unwrap_or_default();
+                        inflate_into(bytes, buffer.as_mut_slice())?;
+                    }
+                    None => inflate_into(&source.peek(data)?, buffer.as_mut_slice())?,
+                },
             }
             if self.options.verify {
                 check_crc32(entry, crc32(buffer.as_slice(), 1))?;
@@ -90,7 +100,7 @@ impl NpzArchive {
         let mut prefix = vec![0; usize::try_from(len).unwrap_or(0)];
         let (mut stream, mut filled) = (InflateStream::new(), 0_usize);
         // The input that a short prefix needs is short, too.
-        self.for_each_block(data, 4096, |block| {
+        self.for_each_block(data, PREFIX_LEN, |block| {
             let mut rest = block;
             loop {
                 let (taken, given) = stream.read(rest, prefix.get_mut(filled..).unwrap_or_default())?;
@@ -120,7 +130,7 @@ impl NpzArchive {
             let end = start.saturating_add(block_len).min(range.end);
             let go_on = match &self.source {
                 Source::Memory(memory) => each(slice(memory.bytes(), &(start..end))?)?,
-                Source::File(_) => each(&self.source.peek(start..end)?)?,
+                source => each(&source.peek(start..end)?)?,
             };
             if !go_on {
                 break;

@@ -4,6 +4,7 @@ use super::archive::{NpzArchive, strip_suffix};
 use crate::arrow::{ArrowOptions, CopyMode, Origin, Plan, Transfer};
 use crate::convert::to_u64;
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::npy::Header;
 use crate::source::Source;
 use crate::zip::Method;
@@ -39,7 +40,10 @@ impl MemberInfo {
 impl NpzArchive {
     /// Describes every entry in the order of the directory, from headers alone.
     pub fn info(&self, options: &ArrowOptions) -> Vec<MemberInfo> {
-        (0..self.len()).filter_map(|index| self.info_at(index, options)).collect()
+        let indices: Vec<usize> = (0..self.len()).collect();
+        // If this fails, each member that is touched says so itself.
+        let _fetched = self.prepare_headers(&indices, &Interrupt::default());
+        indices.into_iter().filter_map(|index| self.info_at(index, options)).collect()
     }
 
     fn info_at(&self, index: usize, options: &ArrowOptions) -> Option<MemberInfo> {
@@ -72,12 +76,12 @@ impl NpzArchive {
     fn origin(&self, payload_offset: Option<u64>) -> (Origin, usize) {
         match (&self.source, payload_offset) {
             (_, None) => (Origin::Inflated, 0),
-            (Source::File(_), Some(_)) => (Origin::Read, 0),
             (Source::Memory(memory), Some(offset)) => {
                 let origin = if memory.is_mutable() { Origin::Mutable } else { Origin::Immutable };
                 let start = memory.bytes().as_ptr().addr();
                 (origin, start.saturating_add(usize::try_from(offset).unwrap_or(0)))
             }
+            (_, Some(_)) => (Origin::Read, 0),
         }
     }
 }

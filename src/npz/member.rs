@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::archive::{NpzArchive, strip_suffix};
 use super::options::ReadOptions;
+use super::place::Reading;
 use super::stored::ReadMember;
 use crate::array::{Column, HEADER_GUESS, NpyArray, Payload, read_header};
 use crate::arrow::{Origin, Plan};
@@ -12,12 +13,13 @@ use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::npy::{Header, MAGIC_PREFIX, Preamble};
+use crate::rows::RowReader;
 use crate::source::{Source, slice};
 use crate::zip::{Entry, Method};
 
 impl NpzArchive {
     /// Finds the data of a member and compares its local header with the directory.
-    pub(super) fn locate(&self, index: usize) -> Result<(&Entry, Range<u64>)> {
+    pub(crate) fn locate(&self, index: usize) -> Result<(&Entry, Range<u64>)> {
         // All that lies before the next member; nothing of it is read yet.
         let range = self.directory.local_header_range(index, u64::MAX).zip(self.directory.entry(index));
         let (range, entry) =
@@ -75,6 +77,27 @@ impl NpzArchive {
         first_bytes().is_ok_and(|bytes: Vec<u8>| bytes == MAGIC_PREFIX)
     }
 
+    /// Reads rows of a stored member: only their bytes, which therefore cannot be verified. A deflated
+    /// member is inflated and verified whole.
+    pub fn rows_at(&self, index: usize, rows: Range<u64>, interrupt: &Interrupt) -> Result<NpyArray> {
+        self.read_rows(index, rows, interrupt).map_err(|error| self.locate_error(error, Some(index)))
+    }
+
+    fn read_rows(&self, index: usize, rows: Range<u64>, interrupt: &Interrupt) -> Result<NpyArray> {
+        let (header, place) = self.survey(index)?;
+        let threads = self.options.threads;
+        if !place.is_deflated() {
+            let payload = place.payload(&header);
+            let reader = RowReader { source: &self.source, header: &header, payload, threads, interrupt };
+            return reader.read(rows);
+        }
+        let reading = Reading { source: &self.source, verify: self.options.verify, threads, interrupt };
+        let bytes = place.read(&header, reading)?.into_parts().1.into_buffer();
+        let payload = 0..to_u64(bytes.len());
+        let source = Source::from(bytes);
+        RowReader { source: &source, header: &header, payload, threads, interrupt }.read(rows)
+    }
+
     /// Reads a whole member as an array.
     pub(super) fn read_array(&self, index: usize, threads: usize, interrupt: &Interrupt) -> Result<NpyArray> {
         let (entry, data) = self.locate(index)?;
@@ -91,9 +114,9 @@ impl NpzArchive {
                 }
                 Ok(NpyArray::from_parts(header, Payload::Shared(member.slice(payload))))
             }
-            Source::File(file) => {
+            source => {
                 let read = ReadMember {
-                    file,
+                    source,
                     entry,
                     data,
                     payload,

@@ -10,11 +10,11 @@ use crate::aligned::AlignedBuf;
 use crate::array::OwnedPayload;
 use crate::arrow::Origin;
 use crate::checksum::{combine_crc32, crc32};
-use crate::convert::to_u64;
+use crate::convert::{to_u64, to_usize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::limits::BLOCK_LEN;
-use crate::source::{LocalFile, Memory};
+use crate::source::{Memory, Source};
 use crate::zip::{Entry, Method};
 
 impl NpzArchive {
@@ -70,9 +70,9 @@ impl NpzArchive {
     }
 }
 
-/// Reads a stored member of a file: its payload into a buffer, the rest only for the checksum.
+/// Reads a stored member of a file or an object: its payload into a buffer, the rest only for the checksum.
 pub(super) struct ReadMember<'a> {
-    pub(super) file: &'a LocalFile,
+    pub(super) source: &'a Source,
     pub(super) entry: &'a Entry,
     pub(super) data: Range<u64>,
     pub(super) payload: Range<usize>,
@@ -84,9 +84,12 @@ pub(super) struct ReadMember<'a> {
 impl ReadMember<'_> {
     pub(super) fn payload(self) -> Result<OwnedPayload> {
         let len = self.payload.len();
+        if let Some((buffer, start)) = self.source.take(&self.data) {
+            return self.taken(buffer, start);
+        }
         let mut buffer = AlignedBuf::zeroed(len)?;
         let start = self.data.start.saturating_add(to_u64(self.payload.start));
-        let checksum = self.file.read_with_crc32(
+        let checksum = self.source.read_with_crc32(
             start,
             buffer.as_mut_slice(),
             self.verify,
@@ -103,6 +106,17 @@ impl ReadMember<'_> {
         Ok(OwnedPayload::new(buffer, 0..len, Origin::Read))
     }
 
+    /// The payload of a member that was read ahead, with `data` at a place of the buffer.
+    fn taken(self, buffer: AlignedBuf, start: usize) -> Result<OwnedPayload> {
+        let payload = start.saturating_add(self.payload.start)..start.saturating_add(self.payload.end);
+        if self.verify {
+            let len = to_usize(self.data.end.saturating_sub(self.data.start));
+            let member = buffer.as_slice().get(start..start.saturating_add(len)).unwrap_or_default();
+            check_crc32(self.entry, crc32(member, self.threads))?;
+        }
+        Ok(OwnedPayload::new(buffer, payload, Origin::Read))
+    }
+
     /// The checksum of bytes that are not kept, with one block of memory.
     fn checksum_of(&self, range: Range<u64>) -> Result<u32> {
         let mut hasher = crc32fast::Hasher::new();
@@ -113,7 +127,7 @@ impl ReadMember<'_> {
             self.interrupt.check()?;
             let len = usize::try_from(range.end.saturating_sub(start)).unwrap_or(BLOCK_LEN).min(longest);
             let block = block.get_mut(..len).unwrap_or_default();
-            self.file.read_exact_at(start, block)?;
+            self.source.read_with_crc32(start, block, false, 1, self.interrupt)?;
             hasher.update(block);
             start = start.saturating_add(to_u64(len));
         }

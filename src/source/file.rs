@@ -3,6 +3,7 @@
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crc32fast::Hasher;
 
@@ -22,6 +23,7 @@ pub struct LocalFile {
     file: File,
     path: PathBuf,
     len: u64,
+    modified: Option<SystemTime>,
 }
 
 impl LocalFile {
@@ -35,7 +37,8 @@ impl LocalFile {
             if metadata.len() == 0 && read_at(&file, &mut [0], 0)? > 0 {
                 return Err(io::Error::other("is a file with contents, but without a length"));
             }
-            Ok(Self { file, path: path.to_owned(), len: metadata.len() })
+            let modified = metadata.modified().ok();
+            Ok(Self { file, path: path.to_owned(), len: metadata.len(), modified })
         };
         open().map_err(|error: io::Error| Error::from(error).in_path(path))
     }
@@ -48,6 +51,11 @@ impl LocalFile {
     /// Returns the length that the file had when it was opened.
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Returns when the file had last been written to when it was opened, if the system knows.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.modified
     }
 
     /// True if the file was empty when it was opened.

@@ -11,7 +11,7 @@ use super::names;
 use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result, ZipProblem};
 
-const ENTRY_SIGNATURE: u32 = 0x0201_4b50;
+pub(super) const ENTRY_SIGNATURE: u32 = 0x0201_4b50;
 const ENTRY_LEN: usize = 46;
 /// The fixed part of a local header, the least that a member takes beside its name and its data.
 pub(super) const LOCAL_LEN: u64 = 30;

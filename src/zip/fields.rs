@@ -7,7 +7,7 @@ pub(super) const SENTINEL_16: u16 = u16::MAX;
 /// The value of a 32-bit field that stands in the zip64 extra field.
 pub(super) const SENTINEL_32: u32 = u32::MAX;
 
-const ZIP64_EXTRA_ID: u16 = 0x0001;
+pub(super) const ZIP64_EXTRA_ID: u16 = 0x0001;
 
 /// Takes the next field of a record.
 pub(super) trait Fields {

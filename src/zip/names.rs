@@ -11,7 +11,7 @@ const CP437_UPPER: [char; 128] = [
     '■', '\u{a0}',
 ];
 
-const UTF8_FLAG: u16 = 1 << 11;
+pub(super) const UTF8_FLAG: u16 = 1 << 11;
 
 /// Appends a decoded name; false if it is flagged as UTF-8 and is not.
 pub(super) fn decode_into(names: &mut String, raw: &[u8], flags: u16) -> bool {

@@ -45,6 +45,7 @@ fn texts() {
         K::Allocation { len: 1 << 40 },
         K::RowCountMismatch { members: vec![("a".to_owned(), 3), ("b".to_owned(), 2)] },
         K::CopyRequired { reason: "the member is deflated".to_owned() },
+        K::RepeatedColumn { name: "x".to_owned() },
         K::SchemaMismatch {
             field: "x".to_owned(),
             expected: Box::new(DataType::Int8),
@@ -78,6 +79,7 @@ fn texts() {
     cannot allocate 1099511627776 bytes
     members differ in rows: a has 3, b has 2; name members of equal length with columns=, or read each archive as one row with rows="archive"
     cannot share memory with the input: the member is deflated
+    column "x" is asked for twice
     column "x" is Int16, but the schema says Int8
     element 3: is no code point
     Compute error: overflow

@@ -1,0 +1,304 @@
+"""URLs: plain HTTP from Python's own servers, and S3 from moto's."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pytest
+from support import npy, savez, savez_compressed
+
+import npzarrow as nz
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from npzarrow import NpzFile
+
+ALL: list[Callable[..., Any]] = [nz.load_npy, nz.load_npz, nz.read_npy, nz.read_npz]
+ARRAYS = {
+    "id": np.arange(1000),
+    "image": np.arange(1000 * 48, dtype="u1").reshape(1000, 3, 4, 4),
+    "big": np.ones(200_000),
+}
+BUCKET = "npzarrow-test"
+KEYS = {"a.npz": savez(**ARRAYS), "deep/x=1/b c%20ä.npz": savez_compressed(**ARRAYS), "a.npy": npy(ARRAYS["id"])}
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files, knows no ranges, and says nothing."""
+
+    def log_message(self, *_arguments: object) -> None:
+        """Nothing."""
+
+
+class Ranges(http.server.BaseHTTPRequestHandler):
+    """Serves the objects of `KEYS` in ranges, and remembers which."""
+
+    protocol_version = "HTTP/1.1"
+    seen: list[tuple[str, str | None]] = []
+
+    def do_GET(self) -> None:
+        self.seen.append((self.path, self.headers["Range"]))
+        data = KEYS.get(self.path.partition("?")[0].lstrip("/"))
+        if data is None:
+            self.send_error(404)
+            return
+        first, last = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers["Range"]).groups()  # type: ignore[union-attr]
+        start = int(first) if first else max(0, len(data) - int(last))
+        end = min(int(last) + 1, len(data)) if first and last else len(data)
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(data)}")
+        self.send_header("Content-Length", str(end - start))
+        self.send_header("ETag", '"1"')
+        self.end_headers()
+        self.wfile.write(data[start:end])
+
+    def log_message(self, *_arguments: object) -> None:
+        """Nothing."""
+
+
+class Stalled(http.server.BaseHTTPRequestHandler):
+    """Never answers."""
+
+    released = threading.Event()
+
+    def do_GET(self) -> None:
+        self.released.wait(60)
+
+
+def serve(handler: Callable[..., Any]) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    Stalled.released.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def ranges() -> Iterator[str]:
+    yield from serve(Ranges)
+
+
+@pytest.fixture(scope="module")
+def stalled() -> Iterator[str]:
+    yield from serve(Stalled)
+
+
+class Bucket(NamedTuple):
+    """How to reach the bucket: for us, and for others."""
+
+    options: dict[str, str]
+    client: Any
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Bucket]:
+    """A server of S3's interface with the objects of `KEYS`."""
+    moto = pytest.importorskip("moto.server", reason="moto is not installed")
+    boto3 = pytest.importorskip("boto3")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    options = {
+        "aws_access_key_id": "testing",
+        "aws_secret_access_key": "testing",
+        "aws_region": "us-east-1",
+        "aws_endpoint_url": f"http://127.0.0.1:{port}",
+    }
+    client = boto3.client(
+        "s3",
+        endpoint_url=options["aws_endpoint_url"],
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",  # noqa: S106 - anything goes
+        region_name="us-east-1",
+    )
+    client.create_bucket(Bucket=BUCKET)
+    for key, data in KEYS.items():
+        client.put_object(Bucket=BUCKET, Key=key, Body=data)
+    yield Bucket(options, client)
+    server.stop()
+
+
+def check(archive: NpzFile) -> None:
+    assert archive.files == list(ARRAYS)
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(archive[name], array)
+        assert archive[name].flags.writeable
+    for name, array in archive.load().items():
+        np.testing.assert_array_equal(array, ARRAYS[name])
+    assert [info["shape"] for info in archive.info()] == [array.shape for array in ARRAYS.values()]
+
+
+class TestHttp:
+    """A server as `python -m http.server`, and one with ranges."""
+
+    def test_a_server_without_ranges(self, tmp_path: Path) -> None:
+        (tmp_path / "a b.npz").write_bytes(KEYS["a.npz"])
+        (tmp_path / "a.npy").write_bytes(KEYS["a.npy"])
+        for base in serve(functools.partial(Quiet, directory=tmp_path)):
+            check(nz.load_npz(f"{base}/a%20b.npz"))
+            assert nz.read_npz(f"{base}/a%20b.npz", columns=["id"]).to_polars()["id"].sum() == 499_500
+            np.testing.assert_array_equal(nz.load_npy(f"{base}/a.npy"), ARRAYS["id"])
+            with pytest.raises(FileNotFoundError, match=r"\[Errno 2\] not found: .* 404 .*: 'http://.*/b\.npz'$"):
+                nz.load_npz(f"{base}/b.npz")
+
+    def test_only_what_is_needed(self, ranges: str) -> None:
+        Ranges.seen.clear()
+        archive = nz.load_npz(f"{ranges}/a.npz?signature=secret")
+        assert len(archive) == 3
+        np.testing.assert_array_equal(archive["id"], ARRAYS["id"])
+        assert [path for path, _ in Ranges.seen] == ["/a.npz?signature=secret"] * 2, "signatures are kept"
+        assert Ranges.seen[0][1] == "bytes=-66036"
+        check(archive)
+
+    @pytest.mark.parametrize("load", [nz.load_npy, nz.read_npy])
+    def test_arrays(self, load: Callable[..., Any], ranges: str) -> None:
+        Ranges.seen.clear()
+        assert len(load(f"{ranges}/a.npy")) == 1000
+        assert len(Ranges.seen) == 1
+
+    @pytest.mark.parametrize("load", ALL)
+    def test_missing(self, load: Callable[..., Any], ranges: str) -> None:
+        with pytest.raises(FileNotFoundError) as raised:
+            load(f"{ranges}/none.npz?signature=secret")
+        assert raised.value.filename == f"{ranges}/none.npz"
+        assert "secret" not in str(raised.value)
+
+    @pytest.mark.parametrize("load", ALL)
+    def test_nobody_listens(self, load: Callable[..., Any]) -> None:
+        with pytest.raises(ConnectionError, match=r"^http://127\.0\.0\.1:1/a\.npz: tried 2 times: .*[Rr]efused"):
+            load("http://127.0.0.1:1/a.npz", storage_options={"max_retries": "1"})
+
+    @pytest.mark.parametrize("load", ALL)
+    def test_timeout(self, load: Callable[..., Any], stalled: str) -> None:
+        with pytest.raises(TimeoutError, match=r"/a\.npz: no complete answer within 200ms$"):
+            load(f"{stalled}/a.npz", storage_options={"retry_timeout_ms": "200"})
+
+    @pytest.mark.parametrize(
+        ("url", "options", "text"),
+        [
+            ("http://", {}, "http://: empty host"),
+            ("s3:///a.npz", {}, "s3:///a.npz: the name of the bucket is missing"),
+            ("http://h/a.npz", {"regoin": "x"}, 'http://h/a.npz: storage option "regoin" is not one of this service'),
+            ("http://h/a.npz", {"max_retries": "x"}, 'max_retries must be a number, not "x"'),
+        ],
+    )
+    @pytest.mark.parametrize("load", ALL)
+    def test_mistakes(self, load: Callable[..., Any], url: str, options: dict[str, str], text: str) -> None:
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+            load(url, storage_options=options)
+
+    def test_maps_need_files(self) -> None:
+        with pytest.raises(ValueError, match=r"^mmap=True needs a path, not a URL$"):
+            nz.load_npz("s3://bucket/a.npz", mmap=True)
+
+    def test_ctrl_c(self, stalled: str) -> None:
+        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        begun = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            nz.load_npz(f"{stalled}/a.npz")
+        timer.join()
+        assert time.monotonic() - begun < 30, "far less than the two minutes that a request may take"
+
+
+class TestFileUrls:
+    """`file://` is a path."""
+
+    def test_values(self, tmp_path: Path) -> None:
+        path = tmp_path / "with blank ä.npz"
+        path.write_bytes(KEYS["a.npz"])
+        assert "%20" in path.as_uri()
+        check(nz.load_npz(path.as_uri()))
+        assert nz.load_npz(path.as_uri(), mmap=True)["id"].sum() == 499_500
+        with pytest.raises(FileNotFoundError) as raised:
+            nz.load_npz((tmp_path / "none").as_uri())
+        assert raised.value.filename == str(tmp_path / "none")
+
+
+class TestS3:
+    """Keys as they are, conditional ranges, errors."""
+
+    @pytest.mark.parametrize("key", [key for key in KEYS if key.endswith("npz")])
+    def test_archives(self, s3: Bucket, key: str) -> None:
+        check(nz.load_npz(f"s3://{BUCKET}/{key}", storage_options=s3.options))
+        batch = nz.read_npz(f"s3://{BUCKET}/{key}", columns=["image", "id"], storage_options=s3.options)
+        assert batch.num_rows == 1000
+        table = batch.to_pyarrow()
+        np.testing.assert_array_equal(table.column("image").to_numpy_ndarray(), ARRAYS["image"])
+
+    def test_arrays(self, s3: Bucket) -> None:
+        url = f"s3://{BUCKET}/a.npy"
+        np.testing.assert_array_equal(nz.load_npy(url, storage_options=s3.options), ARRAYS["id"])
+        assert len(nz.read_npy(url, storage_options=s3.options)) == 1000
+
+    @pytest.mark.parametrize("load", ALL)
+    def test_missing(self, s3: Bucket, load: Callable[..., Any]) -> None:
+        for url in (f"s3://{BUCKET}/none.npz", "s3://no-such-bucket/a.npz"):
+            with pytest.raises(FileNotFoundError) as raised:
+                load(url, storage_options=s3.options)
+            assert raised.value.filename == url
+
+    def test_an_object_that_is_replaced(self, s3: Bucket) -> None:
+        put = functools.partial(s3.client.put_object, Bucket=BUCKET, Key="changes.npz")
+        put(Body=KEYS["a.npz"])
+        archive = nz.load_npz(f"s3://{BUCKET}/changes.npz", storage_options=s3.options)
+        put(Body=savez(**{**ARRAYS, "id": ARRAYS["id"][::-1]}))
+        with pytest.raises(OSError, match=r'^s3://.*/changes\.npz: id\.npy: object has changed: its etag was "'):
+            archive["id"]
+
+    def test_scans(self, s3: Bucket) -> None:
+        keys = [f"train/x={shard}/{shard}.npz" for shard in range(3)]
+        for shard, key in enumerate(keys):
+            data = savez(id=ARRAYS["id"] + 1000 * shard, image=ARRAYS["image"])
+            s3.client.put_object(Bucket=BUCKET, Key=key, Body=data)
+        urls = [f"s3://{BUCKET}/{key}" for key in keys]
+        for source in (f"s3://{BUCKET}/train/**/*.npz", f"s3://{BUCKET}/train", urls):
+            dataset = nz.scan_npz(source, include_file_paths="path", storage_options=s3.options)
+            assert [shard["path"] for shard in dataset.shards] == urls
+            frame = pickle.loads(pickle.dumps(dataset)).to_polars().collect()  # noqa: S301 - our own
+            assert frame["id"].to_list() == list(range(3000))
+            assert frame.group_by("x", maintain_order=True).len().rows() == [(0, 1000), (1, 1000), (2, 1000)]
+            assert frame["path"].unique(maintain_order=True).to_list() == urls
+            assert dataset.to_polars().select("id").head(5).collect()["id"].to_list() == [0, 1, 2, 3, 4]
+        task = nz.scan_npz(urls, storage_options=s3.options).plan()[1]
+        s3.client.put_object(Bucket=BUCKET, Key=keys[1], Body=savez(id=ARRAYS["id"], image=ARRAYS["image"]))
+        with pytest.raises(OSError, match=r"1\.npz: (id\.npy: )?object has changed: its etag was "):
+            list(nz.scan_npz(urls, storage_options=s3.options).read(task).to_pyarrow())
+        with pytest.raises(FileNotFoundError, match="no object matches"):
+            nz.scan_npz(f"s3://{BUCKET}/none/*.npz", storage_options=s3.options).schema  # noqa: B018 - it is read
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+    def test_fork(self, s3: Bucket) -> None:
+        """Connections are the parent's; a child makes its own."""
+        program = f"""if True:
+            import os, sys, npzarrow as nz
+            options = {s3.options!r}
+            archive = nz.load_npz("s3://{BUCKET}/a.npz", storage_options=options)
+            assert archive["id"].sum() == 499500
+            for child in range(3):
+                pid = os.fork()
+                if pid == 0:
+                    ok = archive["big"].sum() == 200000
+                    ok = ok and nz.load_npz("s3://{BUCKET}/a.npz", storage_options=options)["id"].sum() == 499500
+                    del archive
+                    sys.exit(0 if ok else 1)
+                assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+            assert archive["id"].sum() == 499500
+        """
+        subprocess.run([sys.executable, "-P", "-c", program], check=True, timeout=60)  # noqa: S603 - our own program

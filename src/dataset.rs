@@ -1,0 +1,33 @@
+//! Many shards as one table: found, described by their headers, planned, and read as a stream of batches.
+//!
+//! Use this module when you have a directory of `.npz` files. From high to low: [`NpzDataset`] is the table;
+//! [`NpzDataset::plan`] cuts it into [`Task`]s that can be sent to other machines; [`NpzDataset::read`] reads
+//! one; [`NpzDataset::scan`] reads all, in order, on several threads.
+//!
+//! Nothing is read when a dataset is made. The schema, the number of rows and the plan come from headers
+//! alone; payloads are read when a batch is asked for, and only those of the columns that are wanted.
+//!
+//! # Limitations
+//!
+//! The schema is that of all shards together, so that asking for it reads the headers of each. Deflated shards
+//! are not split by rows.
+
+mod assemble;
+mod columns;
+mod discover;
+mod gather;
+mod hive;
+mod job;
+mod merge;
+mod options;
+mod plan;
+mod queue;
+mod scan;
+mod shard;
+mod table;
+
+pub use options::{DatasetOptions, OnError};
+pub use plan::{Task, TaskShard};
+pub use scan::{ScanReader, Waited};
+pub use shard::{ColumnInfo, ShardInfo};
+pub use table::{Columns, NpzDataset};

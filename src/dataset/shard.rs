@@ -1,0 +1,314 @@
+//! One shard: what its headers say, and where its arrays lie.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow_buffer::Buffer;
+use arrow_schema::{DataType, FieldRef};
+
+use super::discover::Found;
+use super::options::DatasetOptions;
+use crate::array::read_header;
+use crate::arrow::{self, RowLayout};
+use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Interrupt;
+use crate::npy::{Header, MAGIC_PREFIX};
+use crate::npz::place::Place;
+use crate::npz::{NpzArchive, OpenOptions, Unsupported};
+#[cfg(feature = "object-store")]
+use crate::source::Object;
+#[cfg(feature = "object-store")]
+use crate::source::remote::is_url;
+use crate::source::{Memory, Source};
+
+/// The name of the column that a bare `.npy` file is, unless its records have fields.
+const NPY_COLUMN: &str = "data";
+
+/// Shards up to this size are read whole for their headers: the end of an archive, which must be read
+/// anyway, takes as much.
+const READ_WHOLE: u64 = 64 << 10;
+
+/// What the headers of a shard say.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ShardInfo {
+    /// The path, as it was found.
+    pub path: Arc<Path>,
+    /// The bytes of the file.
+    pub size: u64,
+    /// When the file was last written to, in nanoseconds since 1970, if the system knows.
+    pub modified: Option<u64>,
+    /// The version of an object (its etag), if its store has told.
+    pub version: Option<Arc<str>>,
+    /// The rows.
+    pub rows: u64,
+    /// The columns, in the order of the shard.
+    pub columns: Vec<ColumnInfo>,
+}
+
+/// What the header of a member says.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ColumnInfo {
+    /// The column of the shard.
+    pub field: FieldRef,
+    /// The bytes of its payload.
+    pub payload_len: u64,
+    /// Whether it must be inflated.
+    pub is_deflated: bool,
+    /// Whether one value stands for every row.
+    pub is_repeated: bool,
+    /// The member that has it; fields of records share one.
+    pub(super) member: usize,
+    /// The place among the fields of the records of a bare file.
+    pub(super) record_field: Option<usize>,
+    pub(super) header: Arc<Header>,
+    pub(super) place: Place,
+    /// The member's name with its suffix; a bare file has none.
+    pub(super) entry: Option<Arc<str>>,
+}
+
+impl ColumnInfo {
+    /// True if the rows of an array are like those of this column, in whatever order they lie.
+    pub(super) fn is_like(&self, header: &Header, layout: RowLayout) -> bool {
+        self.header.is_like(header) && (layout == RowLayout::Axis0 || self.header.shape() == header.shape())
+    }
+
+    /// The bytes that a row takes.
+    pub(super) fn row_len(&self, layout: RowLayout) -> u64 {
+        if layout == RowLayout::Archive { self.payload_len } else { self.header.row_len() }
+    }
+
+    /// Adds the member and the file to an error.
+    pub(super) fn locate(&self, error: Error, path: &Path) -> Error {
+        match &self.entry {
+            Some(entry) => error.in_entry(entry).in_path(path),
+            None => error.in_path(path),
+        }
+    }
+}
+
+/// An open shard of which nothing was read yet.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) source: Source,
+    pub(super) modified: Option<u64>,
+}
+
+impl Opened {
+    pub(super) fn new(found: &Found, options: &DatasetOptions) -> Result<Self> {
+        let path = found.path.as_path();
+        #[cfg(feature = "object-store")]
+        if let Some(url) = path.to_str().filter(|path| is_url(path)) {
+            let object = Object::parse(url, &options.remote)?;
+            let source = match found.size {
+                Some(size) => {
+                    Source::known_object(object.with_known(size, found.version.clone()), &options.remote)?
+                }
+                None => Source::open_object(object, &options.remote)?,
+            };
+            return Ok(Self { source, modified: None });
+        }
+        let source = Source::open(path)?;
+        let modified = match &source {
+            Source::File(file) => file.modified().and_then(nanoseconds),
+            _ => None,
+        };
+        #[cfg(feature = "mmap")]
+        let source = if options.mmap { Source::map(path)? } else { source };
+        #[cfg(not(feature = "mmap"))]
+        let _ = options.mmap;
+        Ok(Self { source, modified })
+    }
+
+    /// Opens a shard whose headers are known. That it is still the same is seen by its size and the time of
+    /// its last change.
+    pub(super) fn again(info: &ShardInfo, options: &DatasetOptions) -> Result<Source> {
+        let version = info.version.as_deref().map(str::to_owned);
+        let found = Found { path: info.path.to_path_buf(), size: Some(info.size), version };
+        let opened = Self::new(&found, options)?;
+        unchanged("size", info.size, opened.source.len())
+            .and_then(|()| match info.modified.zip(opened.modified) {
+                Some((expected, actual)) => unchanged("time of modification", expected, actual),
+                None => Ok(()),
+            })
+            .map_err(|error| error.in_path(&info.path))?;
+        Ok(opened.source)
+    }
+}
+
+/// An error if a number of a shard is not what it was.
+pub(super) fn unchanged(field: &'static str, expected: u64, actual: u64) -> Result<()> {
+    if expected == actual {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::ShardChanged { field, expected, actual }))
+}
+
+fn nanoseconds(time: SystemTime) -> Option<u64> {
+    u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
+}
+
+impl ShardInfo {
+    /// Reads the headers of the members that are columns. What is as in another shard shares its memory.
+    pub(super) fn read(found: &Found, options: &DatasetOptions, like: Option<&Self>) -> Result<Self> {
+        let path: &Arc<Path> = &Arc::from(found.path.as_path());
+        let Opened { source, modified } = Opened::new(found, options)?;
+        let size = source.len();
+        let kept = source.clone();
+        let members = members(source, path, options).map_err(|error| error.in_path(path))?;
+        let mut columns: Vec<ColumnInfo> = Vec::with_capacity(members.len());
+        let mut lengths = Vec::with_capacity(members.len());
+        let one_row = options.arrow.rows == RowLayout::Archive;
+        for (member, Member { name, entry, header, place }) in members.into_iter().enumerate() {
+            let same = like.and_then(|like| like.columns.get(columns.len()));
+            let same = same.filter(|column| {
+                column.entry == entry
+                    && column.field.name() == &name
+                    && column.is_like(&header, options.arrow.rows)
+            });
+            lengths.push((name.clone(), if one_row { Some(1) } else { header.shape().first().copied() }));
+            let field = match same {
+                Some(column) if column.record_field.is_none() => Arc::clone(&column.field),
+                _ => match arrow::schema_field(&name, &header, &options.arrow) {
+                    Ok(field) => Arc::new(field),
+                    Err(error) if is_skipped(&error, options) => {
+                        lengths.pop();
+                        continue;
+                    }
+                    Err(error) => {
+                        let error = entry.iter().fold(error, |error, entry| error.in_entry(entry));
+                        return Err(error.in_path(path));
+                    }
+                },
+            };
+            let entry = same.map_or(entry, |column| column.entry.clone());
+            let header = match same {
+                Some(column) if *column.header == header => Arc::clone(&column.header),
+                _ => Arc::new(header),
+            };
+            let info = |field: FieldRef, record_field| ColumnInfo {
+                field,
+                payload_len: header.payload_len(),
+                is_deflated: place.is_deflated(),
+                is_repeated: !one_row && header.shape().is_empty(),
+                member,
+                record_field,
+                header: Arc::clone(&header),
+                place: place.clone(),
+                entry: entry.clone(),
+            };
+            match field.data_type() {
+                DataType::Struct(fields) if entry.is_none() => columns.extend(
+                    fields.iter().enumerate().map(|(index, field)| info(Arc::clone(field), Some(index))),
+                ),
+                _ => columns.push(info(field, None)),
+            }
+        }
+        check_names(&columns).map_err(|error| error.in_path(path))?;
+        let rows = agree_on_rows(&lengths).map_err(|error| error.in_path(path))?;
+        let version = kept.version().map(Arc::from);
+        Ok(Self { path: Arc::clone(path), size, modified, version, rows, columns })
+    }
+
+    /// The column of a name, looked for at its usual place first.
+    pub(super) fn column(&self, name: &str, usual: usize) -> Option<&ColumnInfo> {
+        let is_it = |column: &&ColumnInfo| column.field.name() == name;
+        self.columns.get(usual).filter(is_it).or_else(|| self.columns.iter().find(is_it))
+    }
+}
+
+/// An array of a shard.
+struct Member {
+    name: String,
+    /// The name of its entry; a bare file has none.
+    entry: Option<Arc<str>>,
+    header: Header,
+    place: Place,
+}
+
+/// Reads the headers of all arrays that may be columns.
+fn members(source: Source, path: &Path, options: &DatasetOptions) -> Result<Vec<Member>> {
+    let size = source.len();
+    let source = match source {
+        Source::File(_) if size <= READ_WHOLE => {
+            let bytes = source.peek(0..size)?.into_owned();
+            Source::Memory(Memory::new(Buffer::from_vec(bytes)).with_path(path))
+        }
+        source => source,
+    };
+    // A directory may have both kinds; the first bytes tell, whatever the name says.
+    if is_npy(&source, path)? {
+        let header = read_header(&source, 0..size)?;
+        header.payload_range(size)?;
+        let place = Place::bare(&header, size);
+        return Ok(vec![Member { name: NPY_COLUMN.to_owned(), entry: None, header, place }]);
+    }
+    // The quota counts for each member that is held in memory, when it is read.
+    let open = OpenOptions { max_uncompressed: u64::MAX, ..options.open.clone() };
+    let archive = NpzArchive::with_options(source, &open)?;
+    let indices = match &options.columns {
+        None => (0..archive.len()).filter(|&index| archive.is_array(index)).collect::<Vec<_>>(),
+        Some(names) => {
+            let found = names.iter().map(|name| archive.index_of(name));
+            // A column that a shard does not have is null there.
+            let missing = |error: &Error| matches!(error.kind(), ErrorKind::EntryNotFound { .. });
+            found.filter(|index| !index.as_ref().is_err_and(missing)).collect::<Result<_>>()?
+        }
+    };
+    archive.prepare_headers(&indices, &Interrupt::default())?;
+    let mut members = Vec::with_capacity(indices.len());
+    for index in indices {
+        match archive.survey(index) {
+            Ok((header, place)) => {
+                let name = archive.name(index).unwrap_or_default().to_owned();
+                let entry = archive.entry_name(index).map(Arc::from);
+                members.push(Member { name, entry, header, place });
+            }
+            Err(error) if is_skipped(&error, options) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(members)
+}
+
+fn is_npy(source: &Source, path: &Path) -> Result<bool> {
+    if !matches!(source, Source::Memory(_)) && path.extension().is_some_and(|extension| extension == "npz") {
+        // One read less for what is an archive nearly always; a bare file has no directory at its end.
+        let end = source.peek(source.len().saturating_sub(22)..source.len())?;
+        if end.starts_with(b"PK\x05\x06") {
+            return Ok(false);
+        }
+    }
+    Ok(source.peek(0..source.len().min(6))?.starts_with(&MAGIC_PREFIX))
+}
+
+fn is_skipped(error: &Error, options: &DatasetOptions) -> bool {
+    let is_dtype = matches!(error.kind(), ErrorKind::ObjectDtype { .. } | ErrorKind::UnsupportedDtype { .. });
+    is_dtype && options.unsupported == Unsupported::Skip
+}
+
+fn check_names(columns: &[ColumnInfo]) -> Result<()> {
+    let mut seen = HashSet::with_capacity(columns.len());
+    for column in columns {
+        let name = column.field.name();
+        if !seen.insert(name) {
+            let count = columns.iter().filter(|other| other.field.name() == name).count();
+            return Err(Error::new(ErrorKind::DuplicateEntry { name: name.clone(), count }));
+        }
+    }
+    Ok(())
+}
+
+/// The one length of all members; those without an axis fit any.
+fn agree_on_rows(lengths: &[(String, Option<u64>)]) -> Result<u64> {
+    let mut known = lengths.iter().filter_map(|(_, rows)| *rows);
+    let Some(rows) = known.next() else { return Ok(u64::from(!lengths.is_empty())) };
+    if known.all(|other| other == rows) {
+        return Ok(rows);
+    }
+    let members = lengths.iter().filter_map(|(name, rows)| rows.map(|rows| (name.clone(), rows))).collect();
+    Err(Error::new(ErrorKind::RowCountMismatch { members }))
+}

@@ -1,0 +1,103 @@
+//! Rewriting an archive so that its stored members can be mapped. Nothing is compressed or inflated.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::archive::NpzArchive;
+use super::write::WriteOptions;
+use crate::array::read_header;
+use crate::convert::to_u64;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sink::{Counted, PendingFile};
+use crate::source::Source;
+use crate::zip::{Alignment, DirectoryBuilder, MAX_ALIGNMENT, Method, NewEntry};
+
+/// What is copied at a time.
+const PIECE_LEN: u64 = 1 << 20;
+
+/// Writes the members of an archive to an output, in the order of its directory: the payloads of stored ones begin at
+/// multiples of [`WriteOptions::align`], deflated ones are copied as they are. What is no array is kept, too. The
+/// checksums of stored members are verified. Dates, comments and extra fields are left behind.
+///
+/// # Errors
+///
+/// As reading any of the members; what the output gives.
+pub fn align<W: Write>(archive: &NpzArchive, output: W, options: &WriteOptions) -> Result<W> {
+    options.check()?;
+    let mut output = Counted::new(output, options.interrupt.clone());
+    let mut directory = DirectoryBuilder::default();
+    for index in 0..archive.len() {
+        copy(archive, index, &mut directory, &mut output, options)
+            .map_err(|error| archive.locate_error(error, Some(index)))?;
+    }
+    let offset = output.position();
+    output.put(&directory.finish(offset))?;
+    output.finish()
+}
+
+/// Rewrites the archive at a path aligned, at another path or the same.
+///
+/// ```no_run
+/// use npzarrow::npz::{WriteOptions, align_file};
+///
+/// align_file("train-0003.npz", "train-0003.npz", &WriteOptions::default())?;
+/// # Ok::<(), npzarrow::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`align`]. The destination then has what it had before.
+pub fn align_file(source: impl AsRef<Path>, dest: impl AsRef<Path>, options: &WriteOptions) -> Result<()> {
+    let archive = NpzArchive::open(source)?;
+    let dest = dest.as_ref();
+    let file = PendingFile::create(dest)?;
+    align(&archive, file, options).map_err(|error| error.in_path(dest))?.commit(options.sync)
+}
+
+fn copy<W: Write>(
+    archive: &NpzArchive,
+    index: usize,
+    directory: &mut DirectoryBuilder,
+    output: &mut Counted<W>,
+    options: &WriteOptions,
+) -> Result<()> {
+    let (entry, data) = archive.locate(index)?;
+    let is_stored = entry.method() == Method::STORED;
+    let alignment = is_stored.then(|| {
+        let header = read_header(&archive.source, data.clone());
+        let lead = header.map_or(0, |header| to_u64(header.payload_offset()));
+        Alignment { multiple: u16::try_from(options.align).unwrap_or(MAX_ALIGNMENT), lead }
+    });
+    let new = NewEntry {
+        name: archive.directory.name(index).unwrap_or_default(),
+        method: entry.method(),
+        crc32: entry.crc32(),
+        compressed_size: entry.compressed_size(),
+        uncompressed_size: entry.declared_size(),
+    };
+    output.put(&directory.add(&new, output.position(), alignment)?)?;
+    let actual = copy_range(&archive.source, data, output)?;
+    let expected = entry.crc32();
+    if is_stored && actual != expected {
+        return Err(Error::new(ErrorKind::ChecksumMismatch { expected, actual }));
+    }
+    Ok(())
+}
+
+/// Copies bytes and returns their CRC-32.
+fn copy_range<W: Write>(
+    source: &Source,
+    range: std::ops::Range<u64>,
+    output: &mut Counted<W>,
+) -> Result<u32> {
+    let mut hasher = crc32fast::Hasher::new();
+    let mut start = range.start;
+    while start < range.end {
+        let end = start.saturating_add(PIECE_LEN).min(range.end);
+        let piece = source.peek(start..end)?;
+        hasher.update(&piece);
+        output.put(&piece)?;
+        start = end;
+    }
+    Ok(hasher.finalize())
+}
