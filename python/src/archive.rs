@@ -42,20 +42,26 @@ impl Archive {
         let (owner, source) = Input::of(source, storage)?.open(py, mmap)?;
         let path = source.path().map(Path::to_owned);
         let least = interrupt::least(&source);
-        let open = || NpzArchive::with_options(source.clone(), options);
-        // The directory of a large remote archive may not have come with its end.
-        let opened = if least == interrupt::NETWORK {
-            interrupt::run(py, least, |_| open())?
+        // The directory is a part of the source, and mostly a small one; that of a remote archive may not have come
+        // with its end.
+        let cost = if least == interrupt::NETWORK {
+            least
         } else {
-            interrupt::detach(py, source.len().max(least), open)
+            source.len().max(least).min(interrupt::DETACH_MIN)
         };
-        let npz = opened.or_raise_at(py, path.as_deref())?;
+        let npz = interrupt::run(py, cost, |_| NpzArchive::with_options(source, options))?;
+        let npz = npz.or_raise_at(py, path.as_deref())?;
         let shared = (0..npz.len()).map(|_| AtomicBool::new(false)).collect();
         Ok(Self { npz, owner, path, least, shared, ambiguous: OnceLock::new() })
     }
 
     pub(crate) fn len(&self) -> usize {
         self.npz.len()
+    }
+
+    /// What reading anything costs at least.
+    pub(crate) fn least(&self) -> u64 {
+        self.least
     }
 
     pub(crate) fn path(&self) -> Option<&Path> {

@@ -104,6 +104,19 @@ impl<'py> Input<'py> {
     }
 }
 
+/// The source, which may be given by the name that it has in SPDL.
+pub(crate) fn source_or_data<'a, 'py>(
+    py: Python<'py>,
+    source: Option<&'a Bound<'py, PyAny>>,
+    data: Option<&'a Bound<'py, PyAny>>,
+) -> PyResult<Cow<'a, Bound<'py, PyAny>>> {
+    match (source, data) {
+        (Some(source), None) | (None, Some(source)) => Ok(Cow::Borrowed(source)),
+        (None, None) => Ok(Cow::Owned(py.None().into_bound(py))),
+        (Some(_), Some(_)) => Err(PyTypeError::new_err("source and data are one argument; give one of them")),
+    }
+}
+
 /// A `str` or `os.PathLike` as a path; an error if it is a URL.
 pub(crate) fn path_of(object: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
     static FSDECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -120,19 +133,6 @@ pub(crate) fn path_of(object: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
             Err(PyValueError::new_err(format!("{}: {scheme} URLs cannot be opened here", path.display())))
         }
         _ => Ok(Some(path)),
-    }
-}
-
-/// The source, which may be given by the name that it has in SPDL.
-pub(crate) fn source_or_data<'a, 'py>(
-    py: Python<'py>,
-    source: Option<&'a Bound<'py, PyAny>>,
-    data: Option<&'a Bound<'py, PyAny>>,
-) -> PyResult<Cow<'a, Bound<'py, PyAny>>> {
-    match (source, data) {
-        (Some(source), None) | (None, Some(source)) => Ok(Cow::Borrowed(source)),
-        (None, None) => Ok(Cow::Owned(py.None().into_bound(py))),
-        (Some(_), Some(_)) => Err(PyTypeError::new_err("source and data are one argument; give one of them")),
     }
 }
 

@@ -21,9 +21,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What reading from a source costs at least: a file may lie on a slow disk, however little is read of it.
 pub(crate) fn least(source: &Source) -> u64 {
-    match (source, source.path()) {
-        (Source::Memory(_), None) => 0,
-        (Source::Memory(_) | Source::File(_), _) => DETACH_MIN,
+    match source {
+        Source::Memory(_) | Source::File(_) if source.path().is_some() => DETACH_MIN,
+        Source::Memory(_) | Source::File(_) => 0,
         _ => NETWORK,
     }
 }

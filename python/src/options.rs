@@ -57,9 +57,7 @@ pub(crate) fn open_options(
     verify: bool,
     threads: Option<i128>,
 ) -> PyResult<OpenOptions> {
-    if threads.is_some_and(|threads| threads < 1) {
-        return Err(PyValueError::new_err("threads must be at least 1"));
-    }
+    let threads = self::threads(threads)?;
     if max_uncompressed_bytes < 0 {
         return Err(PyValueError::new_err("max_uncompressed_bytes must be non-negative"));
     }
@@ -68,10 +66,16 @@ pub(crate) fn open_options(
     Ok(OpenOptions::default()
         .with_max_uncompressed(max_uncompressed)
         .with_verify(verify)
-        // No call starts more than `limits::MAX_THREADS`.
-        .with_threads(
-            threads.map_or_else(default_threads, |threads| threads.try_into().unwrap_or(usize::MAX)),
-        ))
+        .with_threads(threads))
+}
+
+/// A number of threads; no call starts more than `limits::MAX_THREADS`.
+fn threads(threads: Option<i128>) -> PyResult<usize> {
+    match threads {
+        None => Ok(default_threads()),
+        Some(..1) => Err(PyValueError::new_err("threads must be at least 1")),
+        Some(threads) => Ok(threads.try_into().unwrap_or(usize::MAX)),
+    }
 }
 
 /// Takes any whole number; what does not fit becomes the nearest that does.
@@ -123,11 +127,9 @@ pub(crate) fn write_options(
     compression: Option<&str>,
     level: Option<u32>,
     align: u32,
-    threads: Option<usize>,
+    threads: Option<i128>,
 ) -> PyResult<WriteOptions> {
-    if threads == Some(0) {
-        return Err(PyValueError::new_err("threads must be at least 1"));
-    }
+    let threads = self::threads(threads)?;
     let compression = match (compression, level) {
         (None, None) => Compression::Stored,
         (None, Some(_)) => return Err(PyValueError::new_err("level needs compression=\"deflate\"")),
@@ -136,10 +138,7 @@ pub(crate) fn write_options(
             Compression::Deflated { level }
         }
     };
-    Ok(WriteOptions::default()
-        .with_compression(compression)
-        .with_align(align)
-        .with_threads(threads.unwrap_or_else(default_threads)))
+    Ok(WriteOptions::default().with_compression(compression).with_align(align).with_threads(threads))
 }
 
 /// Finds a word among those that an argument takes.

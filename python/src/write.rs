@@ -11,7 +11,7 @@ use pyo3_arrow::input::{AnyArray, AnyRecordBatch};
 use crate::archive::Archive;
 use crate::error::ToPy;
 use crate::interrupt;
-use crate::options::{nulls, open_options, write_options};
+use crate::options::{nulls, open_options, whole_number_or_none, write_options};
 use crate::output::Output;
 use crate::raw::RawArray;
 
@@ -124,7 +124,7 @@ pub(crate) fn write_npz(
     level: Option<u32>,
     align: u32,
     nulls: &str,
-    threads: Option<usize>,
+    #[pyo3(from_py_with = whole_number_or_none)] threads: Option<i128>,
 ) -> PyResult<()> {
     let py = dest.py();
     let options = write_options(compression, level, align, threads)?.with_nulls(self::nulls(nulls)?);
@@ -192,8 +192,8 @@ pub(crate) fn align(source: &Bound<'_, PyAny>, dest: &Bound<'_, PyAny>, align: u
     let options = write_options(None, None, align, None)?;
     // What deflated members declare does not matter: they are not inflated.
     let open = open_options(i128::MAX, true, None)?;
-    let archive = Archive::open(source, None, false, &open)?.npz;
-    run(py, u64::MAX, Output::of(dest)?, options, |output, options| npz::align(&archive, output, options))
+    let archive = Archive::open(source, None, false, &open)?;
+    run(py, u64::MAX, Output::of(dest)?, options, |output, options| npz::align(&archive.npz, output, options))
 }
 
 /// Writes an archive to an output and gives that back.

@@ -63,8 +63,8 @@ class TestLoadNpy:
     @pytest.mark.parametrize("name", ARRAYS)
     def test_values_and_flags(self, name: str, make: Callable[[bytes], Any]) -> None:
         data = npy(np.asarray(ARRAYS[name], order="K"))
-        every: list[dict[str, Any]] = [{}, {"copy": False}, {"copy": True}]
-        for options in every:
+        choices: list[dict[str, Any]] = [{}, {"copy": False}, {"copy": True}]
+        for options in choices:
             ours, theirs = nz.load_npy(make(data), **options), spdl.load_npy(make(data), **options)
             assert_same(ours, theirs)
             assert ours.flags.writeable == theirs.flags.writeable
