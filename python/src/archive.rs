@@ -59,11 +59,6 @@ impl Archive {
         self.npz.len()
     }
 
-    /// What reading anything costs at least.
-    pub(crate) fn least(&self) -> u64 {
-        self.least
-    }
-
     pub(crate) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }

@@ -10,7 +10,6 @@ use crate::closable::Closable;
 use crate::error;
 use crate::info::describe;
 use crate::input::{StorageOptions, source_or_data};
-use crate::interrupt;
 use crate::options::{names, open_options, whole_number, whole_number_or_none};
 use crate::views::{NpzIterator, Part, view};
 
@@ -253,14 +252,7 @@ impl NpzFile {
     ///     >>> info["name"], info["dtype"], info["shape"], info["transfer"]
     ///     ('x', dtype('float32'), (2, 3), 'copied: the member is deflated')
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let members = self.archive.open(|archive| {
-            interrupt::run(py, archive.least().max(interrupt::DETACH_MIN), |interrupt| {
-                let indices: Vec<usize> = (0..archive.len()).collect();
-                // If this fails, each member says so itself.
-                let _fetched = archive.npz.prepare_headers(&indices, interrupt);
-                archive.npz.info(&ArrowOptions::default())
-            })
-        })?;
+        let members = self.archive.open(|archive| archive.info(py))?;
         let described = members.iter().map(|member| describe(py, member)).collect::<PyResult<Vec<_>>>()?;
         PyList::new(py, described)
     }
