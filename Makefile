@@ -23,7 +23,7 @@ lint: $(VENV)/.tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --no-default-features --lib -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --package npzarrow
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --package npzarrow --features object-store,cli
 	$(BIN)/ruff check python tests
 	$(BIN)/ruff format --check python tests
 
