@@ -97,7 +97,8 @@ def serve(handler: Callable[..., Any]) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
-    Stalled.released.set()
+    if handler is Stalled:
+        Stalled.released.set()
     server.shutdown()
     thread.join()
     server.server_close()
