@@ -26,8 +26,16 @@ mod scan;
 mod shard;
 mod table;
 
+#[cfg(feature = "table-provider")]
+pub(crate) use discover::Found;
+#[cfg(feature = "table-provider")]
+pub(crate) use hive::{KeyType, parse as parse_hive};
+#[cfg(feature = "table-provider")]
+pub(crate) use merge::merge;
 pub use options::{DatasetOptions, OnError};
 pub use plan::{Task, TaskShard};
+#[cfg(feature = "table-provider")]
+pub(crate) use scan::NumberedShard;
 pub use scan::{ScanReader, Waited};
 pub use shard::{ColumnInfo, ShardInfo};
 pub use table::{Columns, NpzDataset};

@@ -43,6 +43,8 @@ pub mod checksum;
 pub mod cli;
 mod convert;
 pub mod dataset;
+#[cfg(feature = "table-provider")]
+pub mod datafusion;
 pub mod error;
 mod interrupt;
 pub mod limits;

@@ -7,6 +7,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::{
     Array as _, ArrayRef, RecordBatch, RecordBatchOptions, StringArray, UInt64Array, new_null_array,
 };
+use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 
 use super::hive;
@@ -91,7 +92,7 @@ impl Wanted {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for ((field, origin), array) in self.columns.iter().zip(members) {
             arrays.push(match (origin, array) {
-                (Origin::Member, Some(array)) => conform(array, field, options.widen)?,
+                (Origin::Member, Some(array)) => conform(array, field, options.widen || options.cast)?,
                 (Origin::Member, None) => new_null_array(field.data_type(), count),
                 (Origin::Hive(key_type), _) => {
                     let values = rows.iter().map(|rows| {
@@ -136,12 +137,15 @@ pub(super) fn convert(array: NpyArray, column: &ColumnInfo, options: &ArrowOptio
 }
 
 /// Makes an array what the schema says, or says why it is not.
-fn conform(array: ArrayRef, field: &FieldRef, widen: bool) -> Result<ArrayRef> {
+fn conform(array: ArrayRef, field: &FieldRef, cast: bool) -> Result<ArrayRef> {
     if array.data_type() == field.data_type() {
         return Ok(array);
     }
-    if widen {
-        return Ok(arrow_cast::cast(&array, field.data_type())?);
+    if cast {
+        // A value that does not fit is an error, not a null.
+        let options = CastOptions { safe: false, ..CastOptions::default() };
+        return cast_with_options(&array, field.data_type(), &options)
+            .map_err(|error| Error::from(error).in_entry(field.name()));
     }
     let expected: Box<DataType> = Box::new(field.data_type().clone());
     let actual = Box::new(array.data_type().clone());

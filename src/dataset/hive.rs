@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The keys and values of a path, in its order, with `%2F` and the like decoded.
-pub(super) fn parse(path: &Path) -> Vec<(String, Option<String>)> {
+pub(crate) fn parse(path: &Path) -> Vec<(String, Option<String>)> {
     let folders = path.parent().into_iter().flat_map(Path::components);
     folders
         .filter_map(|part| {
@@ -38,7 +38,7 @@ fn decode(text: &str) -> String {
 
 /// The type of a key: the narrowest that holds all values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum KeyType {
+pub(crate) enum KeyType {
     Int64,
     Boolean,
     Date32,
@@ -46,7 +46,7 @@ pub(super) enum KeyType {
 }
 
 impl KeyType {
-    pub(super) fn of<'a>(values: &(impl Iterator<Item = Option<&'a str>> + Clone)) -> Self {
+    pub(crate) fn of<'a>(values: &(impl Iterator<Item = Option<&'a str>> + Clone)) -> Self {
         let all = |parses: fn(&str) -> bool| values.clone().flatten().all(parses);
         if values.clone().flatten().next().is_none() {
             return Self::Utf8;
@@ -63,7 +63,7 @@ impl KeyType {
         }
     }
 
-    pub(super) fn field(self, key: &str) -> FieldRef {
+    pub(crate) fn field(self, key: &str) -> FieldRef {
         let data_type = match self {
             Self::Int64 => DataType::Int64,
             Self::Boolean => DataType::Boolean,

@@ -23,7 +23,7 @@ struct Merged<'a> {
 /// # Errors
 ///
 /// [`ErrorKind::ShardMismatch`]; [`ErrorKind::EntryNotFound`] if a column that was asked for is nowhere.
-pub(super) fn merge(shards: &[Arc<ShardInfo>], options: &DatasetOptions) -> Result<Vec<FieldRef>> {
+pub(crate) fn merge(shards: &[Arc<ShardInfo>], options: &DatasetOptions) -> Result<Vec<FieldRef>> {
     let mut merged: Vec<Merged<'_>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for shard in shards {

@@ -48,6 +48,8 @@ pub struct DatasetOptions {
     pub unsupported: Unsupported,
     /// Whether integers and floats of different widths are widened to one type, rather than being an error.
     pub widen: bool,
+    /// Whether arrays are cast to the types of a schema that was declared, rather than found.
+    pub(crate) cast: bool,
 }
 
 impl DatasetOptions {
@@ -72,6 +74,7 @@ impl Default for DatasetOptions {
             on_error: OnError::Raise,
             unsupported: Unsupported::Raise,
             widen: false,
+            cast: false,
         }
     }
 }

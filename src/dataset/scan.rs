@@ -1,10 +1,14 @@
 //! A scan: the rows of a dataset as batches, in order.
 
 use std::collections::VecDeque;
+#[cfg(feature = "table-provider")]
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
+#[cfg(feature = "table-provider")]
+use arrow_schema::FieldRef;
 use arrow_schema::{ArrowError, SchemaRef};
 
 use super::assemble::{Part, Wanted};
@@ -13,6 +17,11 @@ use super::options::OnError;
 use super::queue::Queue;
 pub use super::queue::Waited;
 use super::table::Inner;
+#[cfg(feature = "table-provider")]
+use super::{
+    shard::ShardInfo,
+    table::{NpzDataset, Origin},
+};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::limits::PARALLEL_MIN;
@@ -27,6 +36,14 @@ pub struct ScanReader {
     work: Work,
     limit: Option<u64>,
     in_background: bool,
+}
+
+/// A shard, and the number of its first row over all shards.
+#[cfg(feature = "table-provider")]
+#[derive(Debug, Clone)]
+pub(crate) struct NumberedShard {
+    pub(crate) info: Arc<ShardInfo>,
+    pub(crate) first_row: u64,
 }
 
 #[derive(Debug)]
@@ -48,6 +65,25 @@ impl ScanReader {
         let reached = limit.filter(|_| inner.options.on_error == OnError::Raise);
         let jobs = context.jobs(within(rows, reached));
         Self { context, work: Work::Waiting(jobs.into()), limit, in_background: false }
+    }
+
+    /// Reads rows of one shard as the given fields; those that it does not have are null. `first_row` is the number of
+    /// its first row over all shards.
+    #[cfg(feature = "table-provider")]
+    pub(crate) fn of_shard(
+        dataset: &NpzDataset,
+        shard: &NumberedShard,
+        rows: Range<u64>,
+        fields: impl IntoIterator<Item = FieldRef>,
+    ) -> Self {
+        let row_index = dataset.options().row_index.as_ref();
+        let origin = |field: &FieldRef| match row_index {
+            Some(name) if name == field.name() => Origin::RowIndex,
+            _ => Origin::Member,
+        };
+        let columns = fields.into_iter().map(|field| (Arc::clone(&field), origin(&field))).collect();
+        let part = Part { shard: Arc::clone(&shard.info), rows, first_row: shard.first_row };
+        Self::new(dataset.inner(), vec![part], Wanted::new(columns), None)
     }
 
     /// Reads on other threads even if there is one job or one thread, unless there is little to read: so that

@@ -21,6 +21,8 @@ use crate::npz::{NpzArchive, OpenOptions, Unsupported};
 use crate::source::Object;
 #[cfg(feature = "object-store")]
 use crate::source::remote::is_url;
+#[cfg(feature = "table-provider")]
+use crate::source::remote::drive;
 use crate::source::{Memory, Source};
 
 /// The name of the column that a bare `.npy` file is, unless its records have fields.
@@ -108,13 +110,11 @@ impl Opened {
     pub(super) fn new(found: &Found, options: &DatasetOptions) -> Result<Self> {
         let path = found.path.as_path();
         #[cfg(feature = "object-store")]
-        if let Some(url) = found.url.as_deref().or_else(|| path.to_str()).filter(|path| is_url(path)) {
-            let object = Object::parse(url, &options.remote)?;
-            let source = match found.size {
-                Some(size) => {
-                    Source::known_object(object.with_known(size, found.version.clone()), &options.remote)?
-                }
-                None => Source::open_object(object, &options.remote)?,
+        if let Some(object) = object(found, options)? {
+            let source = if object.size().is_some() {
+                Source::known_object(object, &options.remote)?
+            } else {
+                Source::open_object(object, &options.remote)?
             };
             return Ok(Self { source, modified: None });
         }
@@ -128,6 +128,18 @@ impl Opened {
         #[cfg(not(feature = "mmap"))]
         let _ = options.mmap;
         Ok(Self { source, modified })
+    }
+
+    /// Opens a shard without waiting; what is read of it must be driven.
+    #[cfg(feature = "table-provider")]
+    async fn new_async(found: &Found, options: &DatasetOptions) -> Result<Self> {
+        match object(found, options)? {
+            Some(object) => {
+                let source = Source::open_object_async(object, &options.remote).await?;
+                Ok(Self { source, modified: None })
+            }
+            None => Self::new(found, options),
+        }
     }
 
     /// Opens a shard whose headers are known. That it is still the same is seen by its size and the time of
@@ -147,6 +159,21 @@ impl Opened {
     }
 }
 
+/// The object that a shard is; none if it is a file.
+#[cfg(feature = "object-store")]
+fn object(found: &Found, options: &DatasetOptions) -> Result<Option<Object>> {
+    let path = found.path.to_str();
+    let object = match (&options.remote.store, found.url.as_deref().or(path)) {
+        (Some(store), Some(key)) => Object::in_store(Arc::clone(store), key)?.with_name(path.unwrap_or(key)),
+        (None, Some(url)) if is_url(url) => Object::parse(url, &options.remote)?,
+        _ => return Ok(None),
+    };
+    Ok(Some(match found.size {
+        Some(size) => object.with_known(size, found.version.clone()),
+        None => object,
+    }))
+}
+
 /// An error if a number of a shard is not what it was.
 pub(super) fn unchanged(field: &'static str, expected: u64, actual: u64) -> Result<()> {
     if expected == actual {
@@ -162,8 +189,20 @@ fn nanoseconds(time: SystemTime) -> Option<u64> {
 impl ShardInfo {
     /// Reads the headers of the members that are columns. What is as in another shard shares its memory.
     pub(super) fn read(found: &Found, options: &DatasetOptions, like: Option<&Self>) -> Result<Self> {
+        Self::of(Opened::new(found, options)?, found, options, like)
+    }
+
+    /// As [`read`](Self::read), without waiting for objects. Files are read at once.
+    #[cfg(feature = "table-provider")]
+    pub(crate) async fn read_async(found: &Found, options: &DatasetOptions, like: Option<&Self>) -> Result<Self> {
+        let Opened { source, modified } = Opened::new_async(found, options).await?;
+        let parse = || Self::of(Opened { source: source.clone(), modified }, found, options, like);
+        drive(&source, parse).await
+    }
+
+    fn of(opened: Opened, found: &Found, options: &DatasetOptions, like: Option<&Self>) -> Result<Self> {
         let path: &Arc<Path> = &Arc::from(found.path.as_path());
-        let Opened { source, modified } = Opened::new(found, options)?;
+        let Opened { source, modified } = opened;
         let size = source.len();
         let kept = source.clone();
         let members = members(source, path, options).map_err(|error| error.in_path(path))?;
@@ -228,7 +267,7 @@ impl ShardInfo {
     }
 
     /// The column of a name, looked for at its usual place first.
-    pub(super) fn column(&self, name: &str, usual: usize) -> Option<&ColumnInfo> {
+    pub(crate) fn column(&self, name: &str, usual: usize) -> Option<&ColumnInfo> {
         let is_it = |column: &&ColumnInfo| column.field.name() == name;
         self.columns.get(usual).filter(is_it).or_else(|| self.columns.iter().find(is_it))
     }

@@ -69,6 +69,20 @@ struct State {
 pub struct Columns(Vec<(FieldRef, Origin)>);
 
 impl Columns {
+    /// The columns that are read, those of directories, and the one of paths.
+    #[cfg(feature = "table-provider")]
+    pub(crate) fn by_origin(&self) -> [Vec<FieldRef>; 3] {
+        let of = |wanted: fn(&Origin) -> bool| {
+            let columns = self.0.iter().filter(|(_, origin)| wanted(origin));
+            columns.map(|(field, _)| Arc::clone(field)).collect()
+        };
+        [
+            of(|origin| matches!(origin, Origin::Member | Origin::RowIndex)),
+            of(|origin| matches!(origin, Origin::Hive(_))),
+            of(|origin| matches!(origin, Origin::Path)),
+        ]
+    }
+
     fn schema(&self) -> SchemaRef {
         Arc::new(Schema::new(self.0.iter().map(|(field, _)| Arc::clone(field)).collect::<Vec<_>>()))
     }
@@ -97,6 +111,17 @@ impl NpzDataset {
     /// other shard. Does nothing if they are known already.
     pub fn set_columns(&self, columns: Columns) {
         self.inner.known.get_or_init(|| columns);
+    }
+
+    #[cfg(feature = "table-provider")]
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    /// Reads the headers of shards that were found.
+    #[cfg(feature = "table-provider")]
+    pub(crate) fn headers_of(&self, found: &[Found]) -> Vec<Result<Arc<ShardInfo>>> {
+        self.inner.read_headers(found, &Interrupt::default())
     }
 
     /// Returns the sources.

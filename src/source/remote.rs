@@ -21,7 +21,7 @@
 //!
 //! A server that ignores ranges gives the whole object. HTTP has no listing.
 
-mod failure;
+pub(crate) mod failure;
 mod list;
 mod object;
 mod open;
@@ -42,10 +42,14 @@ use crc32fast::Hasher;
 /// The crate of stores, for [`Object::new`].
 pub use object_store;
 
+#[cfg(feature = "table-provider")]
+pub(crate) use list::{is_shard, matching};
 pub use list::{Listed, list, list_async};
 pub use object::Object;
 pub(crate) use open::drive;
 pub use options::RemoteOptions;
+#[cfg(feature = "table-provider")]
+pub(crate) use runtime::blocking;
 pub(crate) use store::shown;
 pub use store::{is_url, local_path};
 
@@ -79,6 +83,8 @@ struct Known {
     kept: Segments,
     /// Members that were fetched whole, by where they begin, each until it is read.
     members: BTreeMap<u64, Member>,
+    /// Ranges that a source that does not wait was asked to keep: fetched together with the next that is missing.
+    announced: Vec<Range<u64>>,
 }
 
 /// A member in memory of its own, behind some bytes that align its payload.
@@ -189,9 +195,14 @@ impl Remote {
         self.wait(self.fetch_members(wanted), interrupt).unwrap_or(Ok(()))
     }
 
-    /// Waits for what [`fetch_all_kept`](Self::fetch_all_kept) does, unless this source does not wait.
+    /// Waits for what [`fetch_all_kept`](Self::fetch_all_kept) does. If this source does not wait, the ranges are
+    /// fetched together with the next that is missing.
     pub(crate) fn wait_for_kept(&self, ranges: &[Range<u64>], interrupt: &Interrupt) -> Result<()> {
-        self.wait(self.fetch_all_kept(ranges), interrupt).unwrap_or(Ok(()))
+        if let Some(waited) = self.wait(self.fetch_all_kept(ranges), interrupt) {
+            return waited;
+        }
+        self.known().announced = ranges.to_vec();
+        Ok(())
     }
 
     /// As [`fetch_members`](Self::fetch_members), on any executor.
@@ -204,8 +215,11 @@ impl Remote {
         runtime::within(self.fetch_all_kept(ranges)).await
     }
 
+    /// Fetches a range that is missing, and those that were announced.
     async fn get_kept(&self, range: Range<u64>) -> Result<()> {
-        runtime::within(self.fetch_kept(range)).await
+        let mut ranges = std::mem::take(&mut self.known().announced);
+        ranges.push(range);
+        runtime::within(self.fetch_all_kept(&ranges)).await
     }
 
     /// Fetches ranges into memory of their own, where they stay until they are read. What is known is copied.
@@ -258,7 +272,7 @@ impl Remote {
             range_len(range, self.len)?;
             gaps.extend(self.gaps(range));
         }
-        gaps.sort_by_key(|gap| gap.start);
+        let gaps = merged(gaps);
         let mut memory = Vec::with_capacity(gaps.len());
         for gap in &gaps {
             memory.push(AlignedBuf::zeroed(range_len(gap, self.len)?)?);
@@ -311,6 +325,19 @@ impl Remote {
     ) -> Option<Result<()>> {
         self.waits.then(|| runtime::block_on(future, [interrupt, &self.options.interrupt]))
     }
+}
+
+/// Ranges in order, those that overlap as one.
+fn merged(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
 }
 
 /// The parts of a buffer that are to be fetched.

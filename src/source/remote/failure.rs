@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 const MAX_TEXT: usize = 300;
 
 /// An error about what the caller asked for.
-pub(super) fn invalid(text: &str) -> Error {
+pub(crate) fn invalid(text: &str) -> Error {
     Error::from(io::Error::new(io::ErrorKind::InvalidInput, text.to_owned()))
 }
 
@@ -23,7 +23,7 @@ pub(super) fn protocol(text: String) -> Error {
 }
 
 /// An error of a store as such.
-pub(super) fn of_store(error: &StoreError) -> Error {
+pub(crate) fn of_store(error: &StoreError) -> Error {
     let kind = match error {
         StoreError::NotFound { .. } => io::ErrorKind::NotFound,
         StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {

@@ -3,6 +3,7 @@
 use futures::TryStreamExt as _;
 use glob::{MatchOptions, Pattern};
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
 use tokio::time::timeout;
 
 use super::failure;
@@ -58,16 +59,37 @@ async fn find(url: &str, options: &RemoteOptions) -> Result<Vec<Listed>> {
         }
         return Ok(vec![Listed { url: url.to_owned(), size: None, etag: None }]);
     }
+    let store = Process::current()?.store(&location.key).map_err(named)?;
+    let matching = matching(store.as_ref(), &location.path, is_pattern);
+    let found = timeout(options.timeout.saturating_mul(LIST_FACTOR), matching)
+        .await
+        .map_err(|_| named(failure::invalid("the listing takes too long")))?
+        .map_err(named)?;
+    if found.is_empty() {
+        let text = if is_pattern { "no object matches" } else { "no .npz or .npy object lies below" };
+        let error = std::io::Error::new(std::io::ErrorKind::NotFound, text);
+        return Err(named(Error::from(error)));
+    }
+    let url = |key: &str| format!("{}{key}", location.prefix);
+    let found = found.into_iter();
+    Ok(found
+        .map(|meta| Listed { url: url(meta.location.as_ref()), size: Some(meta.size), etag: meta.e_tag })
+        .collect())
+}
+
+/// Lists what a pattern matches, or the shards below a prefix, in the order of the bytes of their keys.
+pub(crate) async fn matching(
+    store: &dyn ObjectStore,
+    path: &str,
+    is_pattern: bool,
+) -> Result<Vec<ObjectMeta>> {
     let pattern = if is_pattern {
-        let pattern = Pattern::new(&location.path);
-        Some(pattern.map_err(|error| named(failure::invalid(&error.to_string())))?)
+        Some(Pattern::new(path).map_err(|error| failure::invalid(&error.to_string()))?)
     } else {
         None
     };
-    let literal =
-        if is_pattern { literal_prefix(&location.path) } else { location.path.trim_end_matches('/') };
-    let prefix = Path::parse(literal).map_err(|error| named(failure::invalid(&error.to_string())))?;
-    let store = Process::current()?.store(&location.key).map_err(named)?;
+    let literal = if is_pattern { literal_prefix(path) } else { path.trim_end_matches('/') };
+    let prefix = Path::parse(literal).map_err(|error| failure::invalid(&error.to_string()))?;
     let listed = store.list(Some(&prefix).filter(|prefix| !prefix.as_ref().is_empty()));
     let matches = listed.try_filter(|meta| {
         let key = meta.location.as_ref();
@@ -76,21 +98,10 @@ async fn find(url: &str, options: &RemoteOptions) -> Result<Vec<Listed>> {
             None => is_shard(key) && !is_hidden(key, literal),
         })
     });
-    let mut found: Vec<_> = timeout(options.timeout.saturating_mul(LIST_FACTOR), matches.try_collect())
-        .await
-        .map_err(|_| named(failure::invalid("the listing takes too long")))?
-        .map_err(|error| named(failure::of_store(&error)))?;
-    if found.is_empty() {
-        let text = if is_pattern { "no object matches" } else { "no .npz or .npy object lies below" };
-        let error = std::io::Error::new(std::io::ErrorKind::NotFound, text);
-        return Err(named(Error::from(error)));
-    }
-    found.sort_by(|a: &object_store::ObjectMeta, b| a.location.as_ref().cmp(b.location.as_ref()));
-    let url = |key: &str| format!("{}{key}", location.prefix);
-    let found = found.into_iter();
-    Ok(found
-        .map(|meta| Listed { url: url(meta.location.as_ref()), size: Some(meta.size), etag: meta.e_tag })
-        .collect())
+    let mut found: Vec<ObjectMeta> =
+        matches.try_collect().await.map_err(|error| failure::of_store(&error))?;
+    found.sort_by(|a, b| a.location.as_ref().cmp(b.location.as_ref()));
+    Ok(found)
 }
 
 /// A listing takes a request for each thousand objects.
@@ -102,7 +113,8 @@ fn literal_prefix(pattern: &str) -> &str {
     literal.rsplit_once('/').map_or("", |(folders, _)| folders)
 }
 
-fn is_shard(key: &str) -> bool {
+/// True if a key has the name of a shard.
+pub(crate) fn is_shard(key: &str) -> bool {
     [".npz", ".npy"].iter().any(|suffix| key.ends_with(suffix))
 }
 

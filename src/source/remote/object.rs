@@ -81,6 +81,12 @@ impl Object {
         Self { link, path, name, size: None, etag: None }
     }
 
+    /// Names an object of a store by its key.
+    pub(crate) fn in_store(store: Arc<dyn ObjectStore>, key: &str) -> Result<Self> {
+        let path = Path::parse(key).map_err(|error| failure::invalid(&error.to_string()).in_path(key))?;
+        Ok(Self::new(store, path))
+    }
+
     /// Sets what a listing has told: saves a request. If it is not true any more, opening says so.
     #[must_use]
     pub fn with_known(self, size: u64, etag: Option<String>) -> Self {

@@ -1,6 +1,5 @@
 //! Opening an object: its size, its version, and the bytes that are needed first.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use arrow_buffer::Buffer;
@@ -111,7 +110,7 @@ impl Remote {
             } else {
                 len.saturating_sub(tail_len(len))..len
             };
-            let known = Mutex::new(Known { kept, members: BTreeMap::new() });
+            let known = Mutex::new(Known { kept, ..Known::default() });
             let remote = Self { object, len, options: options.clone(), waits, known };
             remote.fetch_kept(first).await?;
             Ok(remote)

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use object_store::ObjectStore;
 
 use super::failure;
 use crate::error::Result;
@@ -32,6 +35,8 @@ pub struct RemoteOptions {
     pub max_without_ranges: u64,
     /// Asks the work to stop; the interrupt of each call counts, too.
     pub interrupt: Interrupt,
+    /// A store that was handed over: all objects are of this one, and their URLs are paths in it.
+    pub(crate) store: Option<Arc<dyn ObjectStore>>,
 }
 
 impl Default for RemoteOptions {
@@ -45,6 +50,7 @@ impl Default for RemoteOptions {
             concurrency: 8,
             max_without_ranges: MAX_WITHOUT_RANGES,
             interrupt: Interrupt::default(),
+            store: None,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! makes its own, and its parent's are forgotten there, never dropped, since dropping would wait for threads
 //! that do not exist.
 
+#[cfg(feature = "table-provider")]
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -71,6 +73,28 @@ impl Process {
     }
 }
 
+#[cfg(feature = "table-provider")]
+thread_local! {
+    static IS_BLOCKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls something that may wait, on a thread of a runtime that is there for blocking.
+#[cfg(feature = "table-provider")]
+pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    let before = IS_BLOCKING.replace(true);
+    let result = work();
+    IS_BLOCKING.set(before);
+    result
+}
+
+fn may_wait() -> bool {
+    #[cfg(feature = "table-provider")]
+    if IS_BLOCKING.get() {
+        return true;
+    }
+    Handle::try_current().is_err()
+}
+
 /// Waits for a future on this thread, unless one of the interrupts asks it to stop.
 pub(super) fn block_on<T: Send>(
     future: impl Future<Output = Result<T>> + Send,
@@ -88,7 +112,7 @@ pub(super) fn block_on<T: Send>(
             }
         }
     };
-    if Handle::try_current().is_err() {
+    if may_wait() {
         return process.runtime.block_on(wait);
     }
     // Within a runtime nobody may wait for another one; a thread of its own is outside.

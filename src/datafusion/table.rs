@@ -1,0 +1,319 @@
+//! The table: its schema once, its shards for every query.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion_common::{
+    Constraints, DFSchema, DataFusionError, Result, ScalarValue, Statistics, exec_datafusion_err, not_impl_err, plan_err,
+    project_schema,
+};
+use datafusion_common_runtime::SpawnedTask;
+use datafusion_datasource::file::FileSource;
+use datafusion_datasource::file_format::FileFormat as _;
+use datafusion_datasource::file_groups::FileGroup;
+use datafusion_datasource::file_scan_config::{FileScanConfigBuilder, output_partitioning_from_partition_fields};
+use datafusion_datasource::file_sink_config::{FileOutputMode, FileSinkConfig};
+use datafusion_datasource::{PartitionedFile, TableSchema, compute_all_files_statistics};
+use datafusion_execution::object_store::ObjectStoreUrl;
+use datafusion_expr::dml::InsertOp;
+use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::utils::conjunction;
+use datafusion_expr::{Expr, SortExpr, TableProviderFilterPushDown, TableType};
+use datafusion_physical_expr::utils::collect_columns;
+use datafusion_physical_expr::{PhysicalExpr, create_lex_ordering, create_physical_expr};
+use datafusion_physical_plan::ExecutionPlan;
+use datafusion_physical_plan::empty::EmptyExec;
+use datafusion_session::{Session, TableProvider};
+
+use super::files::{Files, Listed};
+use super::filter;
+use super::format::NpzFormat;
+use super::options::NpzOptions;
+use super::partitions;
+use super::source::NpzSource;
+use super::statistics;
+use crate::NpzDataset;
+use crate::convert::to_usize;
+
+/// Shards as a DataFusion table.
+///
+/// Made by `CREATE EXTERNAL TABLE … STORED AS NPZ` ([`NpzTableFactory`](super::NpzTableFactory)), by
+/// [`open`](Self::open), or of an [`NpzDataset`], which brings its own access to stores.
+///
+/// ```no_run
+/// # async fn run() -> datafusion_common::Result<()> {
+/// # let context: datafusion::prelude::SessionContext = todo!();
+/// use npzarrow::datafusion::{NpzOptions, NpzTable};
+///
+/// let table = NpzTable::open(&context.state(), ["s3://bucket/train/"], NpzOptions::default()).await?;
+/// context.register_table("train", std::sync::Arc::new(table))?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Columns
+///
+/// The members of all shards, one schema for all (missing members are null), then the keys of directories named
+/// `key=value`. Row order within a shard is kept; between shards it is that of their keys if one partition reads all.
+#[derive(Debug, Clone)]
+pub struct NpzTable {
+    files: Files,
+    format: NpzFormat,
+    schema: TableSchema,
+    extras: Extras,
+}
+
+/// What `CREATE EXTERNAL TABLE` says besides.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Extras {
+    pub(super) order: Vec<Vec<SortExpr>>,
+    pub(super) constraints: Constraints,
+    pub(super) column_defaults: HashMap<String, Expr>,
+    pub(super) definition: Option<String>,
+}
+
+impl NpzTable {
+    /// Makes a table of shards at locations of one object store: files, directories, patterns, with or without scheme.
+    /// Lists them, and reads the headers of all.
+    ///
+    /// # Errors
+    ///
+    /// The store is not known to the session; there are no shards; two differ in the type of a column.
+    pub async fn open<S: Into<String>>(
+        session: &dyn Session,
+        locations: impl IntoIterator<Item = S>,
+        options: NpzOptions,
+    ) -> Result<Self> {
+        let locations: Vec<String> = locations.into_iter().map(Into::into).collect();
+        super::factory::Declared::default().open(session, &locations, options).await
+    }
+
+    /// Makes a table of a dataset, which finds and reads its shards with its own options: the stores of the session
+    /// are not asked. Reads the headers of all shards, once.
+    ///
+    /// The columns are those of the dataset: members and the row index first, then the keys of directories, then the
+    /// path.
+    ///
+    /// # Errors
+    ///
+    /// As [`NpzDataset::look`].
+    pub async fn of_dataset(dataset: NpzDataset) -> Result<Self> {
+        let look = dataset.clone();
+        let look = move || crate::source::remote::blocking(|| look.columns().cloned());
+        let columns = SpawnedTask::spawn_blocking(look).await;
+        let columns = columns.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
+        let [members, hive, path] = columns.by_origin();
+        let partitions = hive.iter().chain(&path).cloned().collect();
+        let schema = TableSchema::new(Arc::new(Schema::new(members)), partitions);
+        let format = NpzFormat::new(NpzOptions::of_dataset(dataset.options()));
+        let files = Files::Dataset { dataset, has_path: !path.is_empty() };
+        Ok(Self { files, format, schema, extras: Extras::default() })
+    }
+
+    pub(super) fn new(files: Files, format: NpzFormat, schema: TableSchema, extras: Extras) -> Self {
+        Self { files, format, schema, extras }
+    }
+
+    /// Returns how shards are read and written.
+    pub fn options(&self) -> &Arc<NpzOptions> {
+        self.format.options()
+    }
+
+    #[cfg(feature = "datafusion-proto")]
+    pub(super) fn parts(&self) -> (&Files, &TableSchema, &Extras) {
+        (&self.files, &self.schema, &self.extras)
+    }
+
+    fn partition_columns(&self) -> &[FieldRef] {
+        self.schema.table_partition_cols()
+    }
+
+    /// The filters as one, if it is worth looking at their columns before others are read.
+    fn predicate(
+        &self,
+        session: &dyn Session,
+        filters: &[Expr],
+        projection: Option<&Vec<usize>>,
+    ) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+        let file_schema = self.schema.file_schema();
+        let selected: Vec<usize> = match projection {
+            Some(indices) => indices.clone(),
+            None => (0..file_schema.fields().len()).collect(),
+        };
+        let schema = DFSchema::try_from(Arc::clone(self.schema.table_schema()))?;
+        let props = session.execution_props();
+        let mut worth: Vec<Expr> = Vec::new();
+        for filter in filters {
+            let expr = create_physical_expr(filter, &schema, props, &PhysicalPlanningContext::default())?;
+            if filter::is_worth(file_schema, &selected, &collect_columns(&expr)) {
+                worth.push(filter.clone());
+            }
+        }
+        let create = |filter| create_physical_expr(&filter, &schema, props, &PhysicalPlanningContext::default());
+        conjunction(worth).map(create).transpose()
+    }
+
+    /// The files of a plan, in groups that are read at once, and what is known of all of them.
+    async fn groups(
+        &self,
+        session: &dyn Session,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<(Vec<FileGroup>, Statistics, bool)> {
+        let collect = session.config().collect_statistics();
+        let listed = self.files.list(session, &self.schema).await?;
+        let values: Vec<Vec<ScalarValue>> = listed.iter().map(|file| file.values.clone()).collect();
+        let kept =
+            partitions::matches(filters, self.partition_columns(), &values, session.execution_props())?;
+        let listed: Vec<Listed> =
+            listed.into_iter().zip(kept).filter_map(|(file, kept)| kept.then_some(file)).collect();
+        let total = listed.len();
+        let listed =
+            if collect { self.files.look(session, listed, limit, self.options()).await? } else { listed };
+        let is_cut = listed.len() < total;
+        let file_schema = self.schema.file_schema();
+        let files = listed.into_iter().map(|file| {
+            let statistics = file.shard.as_ref().filter(|_| collect);
+            let statistics =
+                statistics.map(|shard| Arc::new(statistics::of_shard(&shard.info, file_schema, &file.values)));
+            let mut planned = PartitionedFile::new_from_meta(file.meta).with_partition_values(file.values);
+            planned.statistics = statistics;
+            match file.shard {
+                Some(shard) => planned.with_extension(super::opener::Known(shard)),
+                None => planned,
+            }
+        });
+        let group = FileGroup::new(files.collect());
+        let target = session.config().target_partitions().max(1);
+        let by_directory = session.config_options().optimizer.preserve_file_partitions;
+        let (groups, is_grouped) = if by_directory > 0 && !self.partition_columns().is_empty() {
+            let groups = group.group_by_partition_values(target);
+            if groups.len() >= by_directory {
+                (groups, true)
+            } else {
+                let files = groups.into_iter().flat_map(FileGroup::into_inner).collect();
+                (FileGroup::new(files).split_files(target), false)
+            }
+        } else {
+            (group.split_files(target), false)
+        };
+        let schema = Arc::clone(self.schema.table_schema());
+        let (groups, statistics) = compute_all_files_statistics(groups, schema, collect, is_cut)?;
+        Ok((groups, statistics, is_grouped))
+    }
+}
+
+#[async_trait]
+impl TableProvider for NpzTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.schema.table_schema())
+    }
+
+    fn constraints(&self) -> Option<&Constraints> {
+        Some(&self.extras.constraints)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn get_table_definition(&self) -> Option<&str> {
+        self.extras.definition.as_deref()
+    }
+
+    fn get_column_default(&self, column: &str) -> Option<&Expr> {
+        self.extras.column_defaults.get(column)
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let answer = |filter: &&Expr| {
+            if partitions::is_about(filter, self.partition_columns()) {
+                TableProviderFilterPushDown::Exact
+            } else {
+                // The engine filters again: it cannot know yet whether it is worth filtering here.
+                TableProviderFilterPushDown::Inexact
+            }
+        };
+        Ok(filters.iter().map(answer).collect())
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (directories, others): (Vec<Expr>, Vec<Expr>) = filters
+            .iter()
+            .cloned()
+            .partition(|filter| partitions::is_about(filter, self.partition_columns()));
+        let file_limit = limit.filter(|_| others.is_empty());
+        let (groups, statistics, is_grouped) = self.groups(session, &directories, file_limit).await?;
+        if groups.is_empty() {
+            return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema(), projection)?)));
+        }
+        let partitioning = is_grouped.then(|| {
+            output_partitioning_from_partition_fields(
+                &self.schema(),
+                self.schema.table_partition_cols(),
+                groups.len(),
+            )
+        });
+        let order = create_lex_ordering(&self.schema(), &self.extras.order, session.execution_props())?;
+        // Where the plan is optimised by its own session, filters come to the source by themselves; a foreign one
+        // sends them only here.
+        let predicate = match &self.files {
+            Files::Dataset { .. } => self.predicate(session, &others, projection)?,
+            Files::Listed(_) => None,
+        };
+        let source = NpzSource::new(self.schema.clone(), Arc::clone(self.options()))
+            .with_owned(matches!(self.files, Files::Dataset { .. }))
+            .with_predicate(predicate);
+        let source: Arc<dyn FileSource> = Arc::new(source);
+        let config = FileScanConfigBuilder::new(self.files.store(), source)
+            .with_file_groups(groups)
+            .with_constraints(self.extras.constraints.clone())
+            .with_statistics(statistics)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit.filter(|_| others.is_empty()))
+            .with_output_ordering(order)
+            .with_output_partitioning(partitioning.flatten())
+            .build();
+        self.format.create_physical_plan(session, config).await
+    }
+
+    /// Adds shards below the first location, which must be a directory. Their names are new ones.
+    async fn insert_into(
+        &self,
+        session: &dyn Session,
+        input: Arc<dyn ExecutionPlan>,
+        insert_op: InsertOp,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.schema().logically_equivalent_names_and_types(&input.schema())?;
+        let Files::Listed(locations) = &self.files else {
+            return not_impl_err!("a table of a dataset is read-only: write_npz writes shards");
+        };
+        let Some(first) = locations.first().filter(|location| !location.is_pattern && !location.is_shard()) else {
+            return plan_err!("rows can be inserted into a directory of shards only, not into a file or a pattern");
+        };
+        let columns = self.partition_columns().iter();
+        let config = FileSinkConfig {
+            original_url: first.text.clone(),
+            object_store_url: first.store.clone(),
+            file_group: FileGroup::default(),
+            table_paths: vec![first.directory_url()?],
+            output_schema: self.schema(),
+            table_partition_cols: columns.map(|field| (field.name().clone(), field.data_type().clone())).collect(),
+            insert_op,
+            keep_partition_by_columns: session.config_options().execution.keep_partition_by_columns,
+            file_extension: "npz".to_owned(),
+            file_output_mode: FileOutputMode::Directory,
+        };
+        let order = create_lex_ordering(&self.schema(), &self.extras.order, session.execution_props())?;
+        let order = order.into_iter().next().map(Into::into);
+        self.format.create_writer_physical_plan(input, session, config, order).await
+    }
+}
