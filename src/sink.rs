@@ -1,8 +1,12 @@
-//! Where files are written to, so that a path has the whole file or what it had before.
+//! Where files and objects are written to, so that a path or a URL has the whole of it or what it had before.
 //!
 //! The bytes go to a file without a name, or where the file system has none, to a hidden one beside the destination;
 //! it takes its place by a rename when all is written. What is no regular file (a pipe, `/dev/null`) is written as
-//! it comes.
+//! it comes. An object is sent in parts, which become an object when all are there.
+
+#[cfg(feature = "object-store")]
+mod object;
+mod pending;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,6 +14,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "object-store")]
+pub use object::PendingObject;
+pub use pending::Pending;
 use tempfile::NamedTempFile;
 
 use crate::convert::to_u64;

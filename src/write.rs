@@ -1,6 +1,6 @@
 //! Writing whole files: arrays and batches in, an `.npy` or `.npz` out, which appears whole or not at all.
 //!
-//! Use this module when the destination is a path. [`NpzWriter`] writes archives member by member and to any output,
+//! Use this module when the destination is a path, or with the feature `object-store` a URL: see [`WriteOptions::create`]. [`NpzWriter`] writes archives member by member and to any output,
 //! [`npy_to`] and [`npy_column_to`] single arrays to any output.
 
 use std::io::Write;
@@ -13,7 +13,7 @@ use crate::arrow::export::export_column;
 use crate::error::{Error, Result};
 use crate::npy::Header;
 use crate::npz::{NpzWriter, WriteOptions, check_payload, put_content};
-use crate::sink::{Counted, PendingFile};
+use crate::sink::{Counted, Pending};
 
 /// Writes one array to a path, bit for bit as `np.save` does: the payload is written as it is.
 ///
@@ -119,8 +119,9 @@ pub fn npy_column_to<W: Write>(
 fn to_path(
     path: &Path,
     options: &WriteOptions,
-    write: impl FnOnce(PendingFile) -> Result<PendingFile>,
+    write: impl FnOnce(Pending) -> Result<Pending>,
 ) -> Result<()> {
-    let file = PendingFile::create(path)?;
-    write(file).map_err(|error| error.in_path(path))?.commit(options.sync)
+    let output = options.create(path)?;
+    let path = output.path().to_owned();
+    write(output).map_err(|error| error.in_path(path))?.commit(options.sync)
 }

@@ -424,7 +424,11 @@ def collate_npz(
 
 def _run(arguments: list[str]) -> int: ...
 def write_npy(
-    dest: Destination, array: ArrayLike | ArrowArray | ArrowStream, *, nulls: Literal["raise", "nan"] = "raise"
+    dest: Destination,
+    array: ArrayLike | ArrowArray | ArrowStream,
+    *,
+    nulls: Literal["raise", "nan"] = "raise",
+    storage_options: dict[str, str] | None = None,
 ) -> None:
     """Write one array as `.npy`: a NumPy array bit for bit as `np.save` does, or an Arrow array.
 
@@ -435,9 +439,10 @@ def write_npy(
     Follows the format of `numpy.lib.format`, in the lowest of the versions 1.0 to 3.0 that can hold the dtype.
 
     Args:
-        dest: A path, or a binary file, which is written to from where it is.
+        dest: A path, a URL of an object store, or a binary file, which is written to from where it is.
         array: The array.
         nulls: What becomes of nulls of Arrow that are no NaT: "raise", or "nan" for floats.
+        storage_options: For URLs, as in `load_npz`.
 
     Raises:
         UnsupportedDtypeError: The dtype holds Python objects, or NumPy has no dtype for the type.
@@ -467,6 +472,7 @@ def write_npz(
     align: int = 64,
     nulls: Literal["raise", "nan", "mask"] = "raise",
     threads: int | None = None,
+    storage_options: dict[str, str] | None = None,
 ) -> None:
     """Write arrays or a table as `.npz`, in which every payload begins at a multiple of 64 bytes, so that it can be mapped.
 
@@ -479,13 +485,14 @@ def write_npz(
     decimals for instance, is an error that names the column. Of a stream one batch is held in memory: columns grow in
     temporary files beside the destination.
 
-    A path has the whole file or what it had before; nothing is appended to its name. Arrays must not be written to
-    meanwhile. Equal arrays make equal files.
+    A path or URL has the whole file or what it had before; nothing is appended to its name. Arrays must not be written
+    to meanwhile. Equal arrays make equal files.
 
     Follows APPNOTE 6.3 of ZIP (zip64 where needed, the extra field 0xa11e for the alignment) and `numpy.lib.format`.
 
     Args:
-        dest: A path, or a binary file, which is written to from where it is and needs no seeking.
+        dest: A path, a URL of an object store, or a binary file, which is written to from where it is and needs no
+            seeking.
         data: A mapping of names to arrays, or Arrow data.
         compression: None stores, "deflate" compresses on all threads; what hardly becomes smaller is stored.
         level: From 1 (fast) to 9 (small); None chooses what makes files as small as those of `np.savez_compressed`.
@@ -493,6 +500,7 @@ def write_npz(
         nulls: What becomes of nulls of Arrow that are no NaT: "raise"; "nan" for floats; "mask" writes zeros, and an
             array beside it, named as the column with `_mask` behind, that is true where a value is missing.
         threads: The most threads that the call may use; None is one per core.
+        storage_options: For URLs, as in `load_npz`.
 
     Raises:
         UnsupportedDtypeError: A dtype holds Python objects, or NumPy has no dtype for a type.
@@ -512,16 +520,19 @@ def write_npz(
         [('id', 192, True), ('image', 384, True)]
     """
 
-def align(source: Source, dest: Destination, *, align: int = 64) -> None:
+def align(
+    source: Source, dest: Destination, *, align: int = 64, storage_options: dict[str, str] | None = None
+) -> None:
     """Rewrite an archive so that its payloads begin at multiples of 64 bytes, and can be mapped.
 
     Members are copied as they are: nothing is inflated or compressed, and what is no array is kept. The checksums of
     stored members are verified. A path has the whole file or what it had before, and may be that of the source.
 
     Args:
-        source: The archive: a bytes-like object, a path, or a binary file, which is read to its end.
-        dest: A path, or a binary file, which is written to from where it is.
+        source: The archive: a bytes-like object, a path, a URL, or a binary file, which is read to its end.
+        dest: A path, a URL of an object store, or a binary file, which is written to from where it is.
         align: The multiple, a power of two up to 32768.
+        storage_options: For URLs, as in `load_npz`.
 
     Raises:
         FormatError: The source is no archive, or a member is broken.

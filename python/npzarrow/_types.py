@@ -68,7 +68,7 @@ class ShardInfo(TypedDict):
 
 
 Destination: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | BinaryWriter
-"""What arrays and archives are written to: a path, or a binary file."""
+"""What arrays and archives are written to: a path, a URL of an object store, or a binary file."""
 
 
 class MemberInfo(TypedDict):

@@ -1,14 +1,16 @@
-//! What Python users pass as a destination: paths, and binary files.
+//! What Python users pass as a destination: paths, URLs, and binary files.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use npzarrow::Error;
-use npzarrow::sink::PendingFile;
+use npzarrow::npz::WriteOptions;
+use npzarrow::sink::Pending;
+use npzarrow::source::remote::{is_url, local_path};
+use npzarrow::{Error, Interrupt};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 use crate::error::ToPy;
 use crate::input::path_of;
@@ -18,24 +20,43 @@ const PIECE_LEN: usize = 1 << 20;
 
 /// A destination, opened.
 pub(crate) enum Output {
-    /// A path, at which a file appears when it is committed.
-    Path(PendingFile),
+    /// A path or a URL, at which a file or an object appears when it is committed.
+    Path(Pending),
     /// An object with `write`.
     File(Py<PyAny>),
 }
 
 impl Output {
-    /// Sorts a destination out: `str` and `os.PathLike`, then anything with `write`.
-    pub(crate) fn of(dest: &Bound<'_, PyAny>) -> PyResult<Self> {
+    /// Sorts a destination out: URLs, then `str` and `os.PathLike`, then anything with `write`.
+    pub(crate) fn of(dest: &Bound<'_, PyAny>, options: &WriteOptions) -> PyResult<Self> {
         let py = dest.py();
+        let text = dest.cast::<PyString>().ok().and_then(|text| text.to_str().ok());
+        if let Some(url) = text.filter(|text| is_url(text) || local_path(text).is_some()) {
+            return Ok(Self::Path(options.create(url).or_raise(py)?));
+        }
         if let Some(path) = path_of(dest)? {
-            return Ok(Self::Path(PendingFile::create(path).or_raise(py)?));
+            return Ok(Self::Path(options.create(path).or_raise(py)?));
         }
         if dest.hasattr(intern!(py, "write"))? {
             return Ok(Self::File(dest.clone().unbind()));
         }
         let found = dest.get_type().name()?;
-        Err(PyTypeError::new_err(format!("dest must be a path or a binary file, not {found}")))
+        Err(PyTypeError::new_err(format!("dest must be a path, a URL, or a binary file, not {found}")))
+    }
+
+    /// True if Ctrl-C must be looked for, however little is written.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self, Self::Path(Pending::Object(_)))
+    }
+
+    /// Sets the flag that ends waiting.
+    pub(crate) fn with_interrupt(self, interrupt: &Interrupt) -> Self {
+        match self {
+            Self::Path(Pending::Object(object)) => {
+                Self::Path(Pending::Object(object.with_interrupt(interrupt.clone())))
+            }
+            other => other,
+        }
     }
 
     /// The path as it was given.
@@ -49,7 +70,7 @@ impl Output {
     /// Where temporary files may be.
     pub(crate) fn folder(&self) -> PathBuf {
         match self {
-            Self::Path(file) => file.folder().to_owned(),
+            Self::Path(file) => file.folder(),
             Self::File(_) => std::env::temp_dir(),
         }
     }

@@ -1,6 +1,7 @@
 //! `write_npy`, `write_npz` and `align`: files out of arrays.
 
 use npzarrow::npz::{self, NpzWriter, WriteOptions};
+use npzarrow::source::RemoteOptions;
 use npzarrow::{Error, write};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
@@ -10,6 +11,7 @@ use pyo3_arrow::input::{AnyArray, AnyRecordBatch};
 
 use crate::archive::Archive;
 use crate::error::ToPy;
+use crate::input::StorageOptions;
 use crate::interrupt;
 use crate::options::{nulls, open_options, whole_number_or_none, write_options};
 use crate::output::Output;
@@ -24,9 +26,10 @@ use crate::raw::RawArray;
 /// Follows the format of `numpy.lib.format`, in the lowest of the versions 1.0 to 3.0 that can hold the dtype.
 ///
 /// Args:
-///     dest: A path, or a binary file, which is written to from where it is.
+///     dest: A path, a URL of an object store, or a binary file, which is written to from where it is.
 ///     array: The array.
 ///     nulls: What becomes of nulls of Arrow that are no NaT: "raise", or "nan" for floats.
+///     storage_options: For URLs, as in `load_npz`.
 ///
 /// Raises:
 ///     UnsupportedDtypeError: The dtype holds Python objects, or NumPy has no dtype for the type.
@@ -46,11 +49,17 @@ use crate::raw::RawArray;
 ///     >>> np.load(file)
 ///     array([0, 1, 2])
 #[pyfunction]
-#[pyo3(signature = (dest, array, *, nulls="raise"))]
-pub(crate) fn write_npy(dest: &Bound<'_, PyAny>, array: &Bound<'_, PyAny>, nulls: &str) -> PyResult<()> {
+#[pyo3(signature = (dest, array, *, nulls="raise", storage_options=None))]
+pub(crate) fn write_npy(
+    dest: &Bound<'_, PyAny>,
+    array: &Bound<'_, PyAny>,
+    nulls: &str,
+    storage_options: StorageOptions,
+) -> PyResult<()> {
     let py = dest.py();
     let options = WriteOptions::default().with_nulls(self::nulls(nulls)?);
-    let output = Output::of(dest)?;
+    let options = options.with_remote(remote(py, storage_options)?);
+    let output = Output::of(dest, &options)?;
     if is_arrow(array)? {
         return match array.extract()? {
             AnyArray::Array(array) => {
@@ -84,13 +93,14 @@ pub(crate) fn write_npy(dest: &Bound<'_, PyAny>, array: &Bound<'_, PyAny>, nulls
 /// decimals for instance, is an error that names the column. Of a stream one batch is held in memory: columns grow in
 /// temporary files beside the destination.
 ///
-/// A path has the whole file or what it had before; nothing is appended to its name. Arrays must not be written to
-/// meanwhile. Equal arrays make equal files.
+/// A path or URL has the whole file or what it had before; nothing is appended to its name. Arrays must not be written
+/// to meanwhile. Equal arrays make equal files.
 ///
 /// Follows APPNOTE 6.3 of ZIP (zip64 where needed, the extra field 0xa11e for the alignment) and `numpy.lib.format`.
 ///
 /// Args:
-///     dest: A path, or a binary file, which is written to from where it is and needs no seeking.
+///     dest: A path, a URL of an object store, or a binary file, which is written to from where it is and needs no
+///         seeking.
 ///     data: A mapping of names to arrays, or Arrow data.
 ///     compression: None stores, "deflate" compresses on all threads; what hardly becomes smaller is stored.
 ///     level: From 1 (fast) to 9 (small); None chooses what makes files as small as those of `np.savez_compressed`.
@@ -98,6 +108,7 @@ pub(crate) fn write_npy(dest: &Bound<'_, PyAny>, array: &Bound<'_, PyAny>, nulls
 ///     nulls: What becomes of nulls of Arrow that are no NaT: "raise"; "nan" for floats; "mask" writes zeros, and an
 ///         array beside it, named as the column with `_mask` behind, that is true where a value is missing.
 ///     threads: The most threads that the call may use; None is one per core.
+///     storage_options: For URLs, as in `load_npz`.
 ///
 /// Raises:
 ///     UnsupportedDtypeError: A dtype holds Python objects, or NumPy has no dtype for a type.
@@ -116,7 +127,10 @@ pub(crate) fn write_npy(dest: &Bound<'_, PyAny>, array: &Bound<'_, PyAny>, nulls
 ///     ...     [(info["name"], info["offset"], info["aligned"]) for info in arrays.info()]
 ///     [('id', 192, True), ('image', 384, True)]
 #[pyfunction]
-#[pyo3(signature = (dest, data, *, compression=None, level=None, align=64, nulls="raise", threads=None))]
+#[pyo3(signature = (
+    dest, data, *, compression=None, level=None, align=64, nulls="raise", threads=None, storage_options=None
+))]
+#[expect(clippy::too_many_arguments, reason = "keywords of Python")]
 pub(crate) fn write_npz(
     dest: &Bound<'_, PyAny>,
     data: &Bound<'_, PyAny>,
@@ -125,10 +139,12 @@ pub(crate) fn write_npz(
     align: u32,
     nulls: &str,
     #[pyo3(from_py_with = whole_number_or_none)] threads: Option<i128>,
+    storage_options: StorageOptions,
 ) -> PyResult<()> {
     let py = dest.py();
     let options = write_options(compression, level, align, threads)?.with_nulls(self::nulls(nulls)?);
-    let output = Output::of(dest)?;
+    let options = options.with_remote(remote(py, storage_options)?);
+    let output = Output::of(dest, &options)?;
     if let Ok(mapping) = data.cast::<PyMapping>() {
         let arrays = RawArray::of_mapping(mapping)?;
         let bytes = arrays.iter().fold(0, |sum: u64, (_, array)| sum.saturating_add(array.len()));
@@ -165,9 +181,10 @@ pub(crate) fn write_npz(
 /// stored members are verified. A path has the whole file or what it had before, and may be that of the source.
 ///
 /// Args:
-///     source: The archive: a bytes-like object, a path, or a binary file, which is read to its end.
-///     dest: A path, or a binary file, which is written to from where it is.
+///     source: The archive: a bytes-like object, a path, a URL, or a binary file, which is read to its end.
+///     dest: A path, a URL of an object store, or a binary file, which is written to from where it is.
 ///     align: The multiple, a power of two up to 32768.
+///     storage_options: For URLs, as in `load_npz`.
 ///
 /// Raises:
 ///     FormatError: The source is no archive, or a member is broken.
@@ -186,14 +203,21 @@ pub(crate) fn write_npz(
 ///     >>> [nz.load_npz(f.getvalue()).info()[0]["aligned"] for f in (file, aligned)]
 ///     [False, True]
 #[pyfunction]
-#[pyo3(signature = (source, dest, *, align=64))]
-pub(crate) fn align(source: &Bound<'_, PyAny>, dest: &Bound<'_, PyAny>, align: u32) -> PyResult<()> {
+#[pyo3(signature = (source, dest, *, align=64, storage_options=None))]
+pub(crate) fn align(
+    source: &Bound<'_, PyAny>,
+    dest: &Bound<'_, PyAny>,
+    align: u32,
+    storage_options: StorageOptions,
+) -> PyResult<()> {
     let py = source.py();
     let options = write_options(None, None, align, None)?;
+    let options = options.with_remote(remote(py, storage_options.clone())?);
     // What deflated members declare does not matter: they are not inflated.
     let open = open_options(i128::MAX, true, None)?;
-    let archive = Archive::open(source, None, false, &open)?;
-    run(py, u64::MAX, Output::of(dest)?, options, |output, options| npz::align(&archive.npz, output, options))
+    let archive = Archive::open(source, storage_options, false, &open)?;
+    let output = Output::of(dest, &options)?;
+    run(py, u64::MAX, output, options, |output, options| npz::align(&archive.npz, output, options))
 }
 
 /// Writes an archive to an output and gives that back.
@@ -217,7 +241,9 @@ fn run(
     work: impl FnOnce(Output, &WriteOptions) -> Result<Output, Error> + Send,
 ) -> PyResult<()> {
     let path = output.path();
+    let bytes = if output.is_remote() { interrupt::NETWORK } else { bytes };
     interrupt::run(py, bytes, |interrupt| {
+        let output = output.with_interrupt(interrupt);
         let written = work(output, &options.with_interrupt(interrupt.clone())).and_then(Output::commit);
         match path {
             Some(path) => written.map_err(|error| error.in_path(path)),
@@ -225,6 +251,11 @@ fn run(
         }
     })?
     .or_raise(py)
+}
+
+/// How stores are reached.
+fn remote(py: Python<'_>, storage_options: StorageOptions) -> PyResult<RemoteOptions> {
+    RemoteOptions::try_from_storage(storage_options.unwrap_or_default()).or_raise(py)
 }
 
 /// True for objects of the PyCapsule interface that are no NumPy arrays.

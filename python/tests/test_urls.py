@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import io
 import os
 import pickle
 import re
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import duckdb
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 from support import corrupt, npy, savez, savez_compressed
 
@@ -377,3 +379,134 @@ class TestS3:
             assert archive["id"].sum() == 499500
         """
         subprocess.run([sys.executable, "-P", "-c", program], check=True, timeout=60)  # noqa: S603 - our own program
+
+
+MANY = {"noise": np.random.default_rng(3).random(2_500_000), "id": np.arange(10)}
+
+
+class Writing(NamedTuple):
+    """A bucket that is written to."""
+
+    url: str
+    options: dict[str, str]
+    client: Any
+
+    def keys(self) -> dict[str, bytes]:
+        """What is in it."""
+        listed = self.client.list_objects_v2(Bucket="written").get("Contents", [])
+        get = self.client.get_object
+        return {entry["Key"]: get(Bucket="written", Key=entry["Key"])["Body"].read() for entry in listed}
+
+    def uploads(self) -> list[object]:
+        """What was begun in parts and is not over."""
+        found: list[object] = self.client.list_multipart_uploads(Bucket="written").get("Uploads", [])
+        return found
+
+
+@pytest.fixture
+def bucket(s3: Bucket) -> Iterator[Writing]:
+    s3.client.create_bucket(Bucket="written")
+    writing = Writing("s3://written/a b/x.npz", s3.options, s3.client)
+    yield writing
+    assert writing.uploads() == []
+    for key in writing.keys():
+        s3.client.delete_object(Bucket="written", Key=key)
+    s3.client.delete_bucket(Bucket="written")
+
+
+class TestWriting:
+    """Objects appear whole or not at all."""
+
+    @pytest.mark.parametrize("arrays", [{}, {"id": np.arange(10)}, MANY], ids=["none", "small", "in parts"])
+    @pytest.mark.parametrize("compression", [None, "deflate"])
+    def test_archives(self, bucket: Writing, arrays: dict[str, Any], compression: Any) -> None:
+        for _ in range(2):  # the second replaces the first
+            nz.write_npz(bucket.url, arrays, compression=compression, storage_options=bucket.options)
+            file = io.BytesIO()
+            nz.write_npz(file, arrays, compression=compression)
+            assert bucket.keys() == {"a b/x.npz": file.getvalue()}
+        etag = bucket.client.head_object(Bucket="written", Key="a b/x.npz")["ETag"]
+        parts = re.fullmatch(r'"[0-9a-f]{32}(?:-(\d+))?"', etag)
+        assert parts is not None
+        assert (parts[1] is not None) == (len(file.getvalue()) > 8 << 20), "small ones take one request"
+        found = nz.load_npz(bucket.url, storage_options=bucket.options).load()
+        assert {name: array.tobytes() for name, array in found.items()} == {
+            name: array.tobytes() for name, array in arrays.items()
+        }
+
+    def test_arrays_tables_streams_and_align(self, bucket: Writing) -> None:
+        url = "s3://written/x.npy"
+        nz.write_npy(url, MANY["noise"], storage_options=bucket.options)
+        assert bucket.keys()["x.npy"] == npy(MANY["noise"])
+        nz.write_npy(url, pl.Series([1, 2]), storage_options=bucket.options)
+        assert bucket.keys()["x.npy"] == npy(np.array([1, 2]))
+        batches = [pa.record_batch({"x": np.full(300_000, index)}) for index in range(10)]
+        table = pa.Table.from_batches(batches)
+        nz.write_npz(bucket.url, table.to_reader(), storage_options=bucket.options)
+        found = nz.read_npz(bucket.url, storage_options=bucket.options).to_pyarrow()
+        assert found.column("x").equals(table.column("x").combine_chunks())
+        bucket.client.put_object(Bucket="written", Key="plain.npz", Body=savez(**MANY))
+        for dest in ("s3://written/aligned.npz", "s3://written/plain.npz"):
+            nz.align("s3://written/plain.npz", dest, storage_options=bucket.options)
+            archive = nz.load_npz(dest, storage_options=bucket.options)
+            assert all(info["aligned"] for info in archive.info())
+            np.testing.assert_array_equal(archive["noise"], MANY["noise"])
+
+    def test_failures_leave_what_was_there(self, bucket: Writing) -> None:
+        before = savez(id=np.arange(3))
+        bucket.client.put_object(Bucket="written", Key="a b/x.npz", Body=before)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            yield pa.record_batch({"x": np.zeros(1_000_000)})
+            yield pa.record_batch({"x": np.zeros(1_000_000)})
+            text = "the stream broke"
+            raise ValueError(text)
+
+        reader = pa.RecordBatchReader.from_batches(pa.schema({"x": pa.float64()}), batches())
+        broken = corrupt(savez(**MANY), "noise.npy")
+        calls: list[tuple[Callable[[], None], type[Exception], str]] = [
+            (lambda: nz.write_npz(bucket.url, reader, storage_options=bucket.options), nz.NpzarrowError, "broke"),
+            # Two parts are sent before the checksum is known.
+            (lambda: nz.align(broken, bucket.url, storage_options=bucket.options), nz.ChecksumError, "noise.npy"),
+            (
+                lambda: nz.write_npz("s3://no-such-bucket/x.npz", MANY, storage_options=bucket.options),
+                FileNotFoundError,
+                "s3://no-such-bucket/x.npz: ",
+            ),
+            (
+                lambda: nz.write_npz("s3://no-such-bucket/x.npz", {}, storage_options=bucket.options),
+                FileNotFoundError,
+                "s3://no-such-bucket/x.npz: ",
+            ),
+        ]
+        for call, error, text in calls:
+            with pytest.raises(error, match=text):
+                call()
+            assert bucket.keys() == {"a b/x.npz": before}
+            assert bucket.uploads() == []
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+    def test_ctrl_c_takes_back_what_was_sent(self, bucket: Writing) -> None:
+        program = f"""if True:
+            import numpy as np, npzarrow as nz, os, signal, threading, boto3
+            arrays = {{f"x{{index}}": np.random.default_rng(index).random(4_000_000) for index in range(12)}}
+            options = {bucket.options!r}
+            client = boto3.client(
+                "s3", endpoint_url=options["aws_endpoint_url"], aws_access_key_id="testing",
+                aws_secret_access_key="testing", region_name="us-east-1",
+            )
+            def interrupt():
+                while not client.list_multipart_uploads(Bucket="written").get("Uploads"):
+                    pass
+                os.kill(os.getpid(), signal.SIGINT)
+            threading.Thread(target=interrupt, daemon=True).start()
+            try:
+                nz.write_npz({bucket.url!r}, arrays, storage_options=options)
+            except KeyboardInterrupt:
+                print("interrupted")
+        """
+        command = [sys.executable, "-P", "-c", program]
+        done = subprocess.run(command, check=True, timeout=120, capture_output=True, text=True)  # noqa: S603
+        assert done.stdout == "interrupted\n"
+        assert bucket.keys() == {}
+        assert bucket.uploads() == []

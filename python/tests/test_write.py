@@ -456,14 +456,16 @@ class Fspath:
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda _: nz.write_npz(cast("Any", 5), {}), TypeError, "dest must be a path or a binary file, not int"),
+        (lambda _: nz.write_npz(cast("Any", 5), {}), TypeError, "dest must be a path, a URL, or a binary file, not"),
         (
             lambda path: nz.write_npz(path, cast("Any", 5)),
             TypeError,
             "data must be a mapping of names to arrays or Arr",
         ),
         (lambda path: nz.write_npz(path, cast("Any", {1: 2})), TypeError, "names of arrays must be str, not int"),
-        (lambda _: nz.write_npz("s3://bucket/x.npz", {}), ValueError, "s3 URLs cannot be opened here"),
+        (lambda _: nz.write_npz("ftp://host/x.npz", {}), ValueError, "ftp URLs cannot be opened here"),
+        (lambda _: nz.write_npz("https://host/x.npz", {}), OSError, "HTTP has no uploads that appear whole"),
+        (lambda _: nz.write_npz("s3://bucket", {}), OSError, "s3://bucket: the name of the object is missing"),
         (lambda path: nz.write_npz(path, {"": [1]}), ValueError, 'name ".npy" is empty'),
         (lambda path: nz.write_npz(path, {"a\0b": [1]}), ValueError, "has a NUL"),
         (lambda path: nz.write_npz(path, {"a" * 70_000: [1]}), ValueError, "is longer than the 65535 bytes"),

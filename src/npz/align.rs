@@ -4,12 +4,16 @@ use std::io::Write;
 use std::path::Path;
 
 use super::archive::NpzArchive;
+use super::options::OpenOptions;
 use super::write::WriteOptions;
 use crate::array::read_header;
-use crate::convert::to_u64;
+use crate::convert::{to_u64, to_usize};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sink::{Counted, PendingFile};
+use crate::interrupt::Interrupt;
+use crate::sink::Counted;
 use crate::source::Source;
+#[cfg(feature = "object-store")]
+use crate::source::remote::{is_url, local_path};
 use crate::zip::{Alignment, DirectoryBuilder, MAX_ALIGNMENT, Method, NewEntry};
 
 /// What is copied at a time.
@@ -35,7 +39,7 @@ pub fn align<W: Write>(archive: &NpzArchive, output: W, options: &WriteOptions) 
     output.finish()
 }
 
-/// Rewrites the archive at a path aligned, at another path or the same.
+/// Rewrites the archive at a path aligned, at another path or the same. With the feature `object-store` both may be URLs.
 ///
 /// ```no_run
 /// use npzarrow::npz::{WriteOptions, align_file};
@@ -48,10 +52,25 @@ pub fn align<W: Write>(archive: &NpzArchive, output: W, options: &WriteOptions) 
 ///
 /// As [`align`]. The destination then has what it had before.
 pub fn align_file(source: impl AsRef<Path>, dest: impl AsRef<Path>, options: &WriteOptions) -> Result<()> {
-    let archive = NpzArchive::open(source)?;
-    let dest = dest.as_ref();
-    let file = PendingFile::create(dest)?;
-    align(&archive, file, options).map_err(|error| error.in_path(dest))?.commit(options.sync)
+    // What deflated members declare does not matter: they are not inflated.
+    let open = OpenOptions::default().with_max_uncompressed(u64::MAX);
+    let archive = NpzArchive::with_options(open_source(source.as_ref(), options)?, &open)?;
+    let output = options.create(dest)?;
+    let dest = output.path().to_owned();
+    align(&archive, output, options).map_err(|error| error.in_path(dest))?.commit(options.sync)
+}
+
+#[cfg(feature = "object-store")]
+fn open_source(source: &Path, options: &WriteOptions) -> Result<Source> {
+    match source.to_str().filter(|source| is_url(source) || local_path(source).is_some()) {
+        Some(url) => Source::open_url(url, &options.remote),
+        None => Source::open(source),
+    }
+}
+
+#[cfg(not(feature = "object-store"))]
+fn open_source(source: &Path, _options: &WriteOptions) -> Result<Source> {
+    Source::open(source)
 }
 
 fn copy<W: Write>(
@@ -76,7 +95,7 @@ fn copy<W: Write>(
         uncompressed_size: entry.declared_size(),
     };
     output.put(&directory.add(&new, output.position(), alignment)?)?;
-    let actual = copy_range(&archive.source, data, output)?;
+    let actual = copy_range(&archive.source, data, output, &options.interrupt)?;
     let expected = entry.crc32();
     if is_stored && actual != expected {
         return Err(Error::new(ErrorKind::ChecksumMismatch { expected, actual }));
@@ -89,14 +108,24 @@ fn copy_range<W: Write>(
     source: &Source,
     range: std::ops::Range<u64>,
     output: &mut Counted<W>,
+    interrupt: &Interrupt,
 ) -> Result<u32> {
     let mut hasher = crc32fast::Hasher::new();
+    let mut buffer = Vec::new();
+    let piece_len = source.block_len().max(PIECE_LEN);
     let mut start = range.start;
     while start < range.end {
-        let end = start.saturating_add(PIECE_LEN).min(range.end);
-        let piece = source.peek(start..end)?;
-        hasher.update(&piece);
-        output.put(&piece)?;
+        let end = start.saturating_add(piece_len).min(range.end);
+        if matches!(source, Source::Memory(_)) {
+            let piece = source.peek(start..end)?;
+            hasher.update(&piece);
+            output.put(&piece)?;
+        } else {
+            buffer.resize(to_usize(end.saturating_sub(start)), 0);
+            source.read_with_crc32(start, &mut buffer, false, 1, interrupt)?;
+            hasher.update(&buffer);
+            output.put(&buffer)?;
+        }
         start = end;
     }
     Ok(hasher.finalize())

@@ -143,7 +143,9 @@ impl Bytes {
         loop {
             if self.used == self.input.len() && !self.rest.is_empty() {
                 let end = self.rest.start.saturating_add(self.source.block_len()).min(self.rest.end);
-                self.input = self.source.peek(self.rest.start..end)?.into_owned();
+                self.input.resize(to_usize(end.saturating_sub(self.rest.start)), 0);
+                let input = &mut self.input;
+                self.source.read_with_crc32(self.rest.start, input, false, 1, &Interrupt::default())?;
                 self.used = 0;
                 self.rest.start = end;
             }

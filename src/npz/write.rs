@@ -20,7 +20,7 @@ use self::member::Member;
 pub(crate) use self::member::{check_payload, put};
 use crate::error::{Error, Result};
 use crate::npy::Header;
-use crate::sink::{Counted, PendingFile};
+use crate::sink::{Counted, Pending};
 use crate::zip::{Alignment, DirectoryBuilder, Method, NewEntry};
 
 /// Writes an archive to any output, member by member. Nothing is an archive until [`finish`](Self::finish).
@@ -51,16 +51,17 @@ pub struct NpzWriter<W: Write> {
     folder: PathBuf,
 }
 
-impl NpzWriter<PendingFile> {
-    /// Begins an archive that appears at the path when it is [committed](Self::commit), in place of what was there.
-    pub fn create(path: impl AsRef<Path>, options: &WriteOptions) -> Result<Self> {
-        let file = PendingFile::create(path.as_ref())?;
-        let folder = file.folder().to_owned();
-        let writer = Self::try_new(file, options).map_err(|error| error.in_path(path.as_ref()))?;
-        Ok(Self { path: Some(path.as_ref().to_owned()), folder, ..writer })
+impl NpzWriter<Pending> {
+    /// Begins an archive that appears at the path, or at the URL (see [`WriteOptions::create`]), when it is
+    /// [committed](Self::commit), in place of what was there.
+    pub fn create(dest: impl AsRef<Path>, options: &WriteOptions) -> Result<Self> {
+        let output = options.create(dest)?;
+        let (path, folder) = (output.path().to_owned(), output.folder());
+        let writer = Self::try_new(output, options).map_err(|error| error.in_path(&path))?;
+        Ok(Self { path: Some(path), folder, ..writer })
     }
 
-    /// Writes the directory and gives the file its name.
+    /// Writes the directory and gives the file or the object its name.
     pub fn commit(self) -> Result<()> {
         let sync = self.options.sync;
         self.finish()?.commit(sync)

@@ -1,4 +1,5 @@
-//! Objects in S3, Google Cloud Storage, Azure and behind HTTP, of which only the bytes that are needed are fetched.
+//! Objects in S3, Google Cloud Storage, Azure and behind HTTP, of which only the bytes that are needed are fetched; and
+//! sending objects, which the module [`sink`](crate::sink) uses.
 //!
 //! Use this module for URLs. Reading works without I/O: [`Remote`] holds the bytes of an object that are known,
 //! whoever parses asks for others, and one of two thin drivers gets them: on the calling thread, or as a future.
@@ -30,6 +31,7 @@ mod runtime;
 mod scatter;
 mod segments;
 mod store;
+mod upload;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -52,6 +54,7 @@ pub use options::RemoteOptions;
 pub(crate) use runtime::blocking;
 pub(crate) use store::shown;
 pub use store::{is_url, local_path};
+pub(crate) use upload::Upload;
 
 use self::scatter::Part;
 use self::segments::Segments;

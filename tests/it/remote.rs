@@ -14,7 +14,8 @@ use arrow_array::types::{Int64Type, UInt8Type};
 use npzarrow::NpzDataset;
 use npzarrow::dataset::DatasetOptions;
 use npzarrow::npy::{Dtype, Header, Order, Shape};
-use npzarrow::npz::{OpenOptions, ReadOptions};
+use npzarrow::npz::{NpzWriter, OpenOptions, ReadOptions, WriteOptions};
+use npzarrow::sink::PendingObject;
 use npzarrow::source::Source;
 use npzarrow::source::remote::object_store::memory::InMemory;
 use npzarrow::source::remote::object_store::{ObjectStore, ObjectStoreExt as _, path::Path};
@@ -564,4 +565,86 @@ fn datasets_of_urls() {
         assert_eq!(batches[0].column_by_name("path").unwrap().as_string::<i32>().value(0), urls[0]);
         assert_eq!(server.seen().len(), requests, "{:?}", server.seen());
     }
+}
+
+#[test]
+fn objects_appear_whole_or_not_at_all() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let path = Path::from("a/b.npz");
+    let begin = || {
+        let object = Object::new(Arc::clone(&store), path.clone());
+        PendingObject::new(object, &RemoteOptions::default().with_concurrency(2))
+    };
+    let content = || block_on(async { store.get(&path).await.ok()?.bytes().await.ok() });
+    let mut before = None;
+    for len in [0, 1, (8 << 20) - 1, 8 << 20, (8 << 20) + 1, 40 << 20] {
+        let bytes: Vec<u8> = values(len, len);
+        let mut object = begin();
+        for piece in bytes.chunks(999_999) {
+            object.write_all(piece).unwrap();
+        }
+        assert_eq!(content(), before, "nothing before the end");
+        object.commit().unwrap();
+        before = content();
+        assert!(before.as_deref() == Some(&bytes[..]), "{len}");
+        let mut object = begin();
+        object.write_all(&bytes).unwrap();
+        drop(object);
+        assert_eq!(content(), before, "nothing that was given up");
+    }
+    let mut object = begin();
+    let panicked = thread::spawn(move || {
+        object.write_all(&vec![7; 20 << 20]).unwrap();
+        panic!("in the middle");
+    });
+    assert!(panicked.join().is_err());
+    assert_eq!(content(), before);
+    let interrupt = Interrupt::new();
+    let mut object = begin().with_interrupt(interrupt.clone());
+    object.write_all(&vec![7; 9 << 20]).unwrap();
+    interrupt.request();
+    assert_eq!(object.commit().unwrap_err().to_string(), "a/b.npz: interrupted");
+    assert_eq!(content(), before);
+}
+
+#[test]
+fn archives_are_written_to_stores() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let object = || Object::new(Arc::clone(&store), Path::from("x.npz"));
+    let dtype = Dtype::from_type_str("|u1").unwrap();
+    let long = values(1, 20 << 20);
+    let header = Header::try_new(&dtype, Order::C, &Shape::new(vec![long.len() as u64])).unwrap();
+    let output = PendingObject::new(object(), &RemoteOptions::default());
+    let mut writer = NpzWriter::try_new(output, &WriteOptions::default()).unwrap();
+    writer.add("x", &header, &long).unwrap();
+    writer.finish().unwrap().commit().unwrap();
+    let source = Source::open_object(object(), &RemoteOptions::default()).unwrap();
+    let archive = NpzArchive::with_options(source, &OpenOptions::default()).unwrap();
+    assert!(archive.array("x").unwrap().payload().as_slice() == long);
+    let aligned = PendingObject::new(object(), &RemoteOptions::default());
+    npzarrow::npz::align(&archive, aligned, &WriteOptions::default()).unwrap().commit().unwrap();
+    let source = Source::open_object(object(), &RemoteOptions::default()).unwrap();
+    let archive = NpzArchive::with_options(source, &OpenOptions::default()).unwrap();
+    assert!(archive.array("x").unwrap().payload().as_slice() == long);
+}
+
+#[test]
+fn urls_that_cannot_be_written_to() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let batch =
+        RecordBatch::try_from_iter([("x", Arc::new(arrow_array::Int8Array::from(vec![1])) as _)]).unwrap();
+    let write = |dest: &str| npzarrow::write::npz(dest, &batch, &WriteOptions::default());
+    for (url, text) in [
+        ("ftp://h/x.npz", "ftp://h/x.npz: not a URL of s3, gs, az, abfs, abfss, http, https or file"),
+        (
+            "https://h/x.npz?signature=1",
+            "https://h/x.npz: HTTP has no uploads that appear whole or not at all: write to s3, gs, az or abfs",
+        ),
+        ("s3://bucket", "s3://bucket: the name of the object is missing"),
+        ("s3://bucket/folder/", "s3://bucket/folder/: the name of the object is missing"),
+    ] {
+        assert_eq!(write(url).unwrap_err().to_string(), text);
+    }
+    write(&format!("file://{}/x.npz", folder.path().display())).unwrap();
+    assert_eq!(NpzArchive::open(folder.path().join("x.npz")).unwrap().names().collect::<Vec<_>>(), ["x"]);
 }

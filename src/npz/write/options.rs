@@ -1,9 +1,18 @@
 //! What a caller may choose when writing; the defaults make archives that can be mapped.
 
+use std::path::Path;
+
 use crate::arrow::export::Nulls;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::parallel::default_threads;
+#[cfg(feature = "object-store")]
+use crate::sink::PendingObject;
+use crate::sink::{Pending, PendingFile};
+#[cfg(feature = "object-store")]
+use crate::source::RemoteOptions;
+#[cfg(feature = "object-store")]
+use crate::source::remote::{is_url, local_path};
 use crate::zip::MAX_ALIGNMENT;
 
 /// How members are kept.
@@ -42,6 +51,9 @@ pub struct WriteOptions {
     pub threads: usize,
     /// Asks the work to stop.
     pub interrupt: Interrupt,
+    /// How stores are reached, if the destination is a URL.
+    #[cfg(feature = "object-store")]
+    pub remote: RemoteOptions,
 }
 
 impl Default for WriteOptions {
@@ -53,6 +65,8 @@ impl Default for WriteOptions {
             sync: false,
             threads: default_threads(),
             interrupt: Interrupt::default(),
+            #[cfg(feature = "object-store")]
+            remote: RemoteOptions::default(),
         }
     }
 }
@@ -92,6 +106,35 @@ impl WriteOptions {
     #[must_use]
     pub fn with_interrupt(self, interrupt: Interrupt) -> Self {
         Self { interrupt, ..self }
+    }
+
+    /// Sets how stores are reached.
+    #[cfg(feature = "object-store")]
+    #[must_use]
+    pub fn with_remote(self, remote: RemoteOptions) -> Self {
+        Self { remote, ..self }
+    }
+
+    /// Begins what will appear at a path, or with the feature `object-store` at a URL (`s3://`, `gs://`, `az://`,
+    /// `abfs[s]://`, `file://`), when it is [committed](Pending::commit).
+    ///
+    /// # Errors
+    ///
+    /// There is no such folder, or it may not be written to; the URL is of no store that can be written to.
+    pub fn create(&self, dest: impl AsRef<Path>) -> Result<Pending> {
+        let dest = dest.as_ref();
+        #[cfg(feature = "object-store")]
+        if let Some(url) = dest.to_str().filter(|dest| dest.contains("://")) {
+            if let Some(path) = local_path(url) {
+                return PendingFile::create(path).map(Pending::File);
+            }
+            // A folder may be called like that, too. What is of no known service is an error that says so.
+            if is_url(url) || !dest.parent().is_some_and(Path::exists) {
+                let object = PendingObject::create(url, &self.remote)?;
+                return Ok(Pending::Object(object.with_interrupt(self.interrupt.clone())));
+            }
+        }
+        PendingFile::create(dest).map(Pending::File)
     }
 
     /// Refuses numbers that mean nothing.

@@ -74,6 +74,25 @@ impl Object {
         Ok(Self { link, path, name, size: None, etag: None })
     }
 
+    /// Names an object that is to be written.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse); HTTP, and a URL that names a bucket or a folder.
+    pub(crate) fn parse_new(url: &str, options: &RemoteOptions) -> Result<Self> {
+        let location = Location::parse(url, options)?;
+        let refused = |text: &str| Err(failure::invalid(text).in_path(&location.name));
+        if location.is_http() {
+            return refused(
+                "HTTP has no uploads that appear whole or not at all: write to s3, gs, az or abfs",
+            );
+        }
+        if location.path.is_empty() || location.path.ends_with('/') {
+            return refused("the name of the object is missing");
+        }
+        Self::parse(url, options)
+    }
+
     /// Names an object of a store, which errors call by its path. Does no I/O.
     pub fn new(store: Arc<dyn ObjectStore>, path: Path) -> Self {
         let name = Arc::from(path.as_ref());
@@ -117,7 +136,11 @@ impl Object {
         self.path.extension() == Some("npy")
     }
 
-    fn store(&self) -> Result<Arc<dyn ObjectStore>> {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn store(&self) -> Result<Arc<dyn ObjectStore>> {
         match &*self.link {
             Link::Url(key) => Process::current()?.store(key),
             Link::Given(Some(store), process) if *process == process::id() => Ok(Arc::clone(store)),
@@ -316,7 +339,7 @@ fn complete(position: u64, range: &Range<u64>) -> Result<()> {
     Err(failure::in_range(error, range))
 }
 
-fn too_slow(options: &RemoteOptions) -> Error {
+pub(super) fn too_slow(options: &RemoteOptions) -> Error {
     let text = format!("no complete answer within {:?}", options.timeout);
     Error::from(io::Error::new(io::ErrorKind::TimedOut, text))
 }
