@@ -42,6 +42,8 @@ use arrow_schema::{Field, Schema};
 
 use self::column::Column;
 pub(crate) use self::column::Exported;
+#[cfg(feature = "table-provider")]
+pub(crate) use self::store::MEMORY_LIMIT;
 pub(crate) use self::store::Storage;
 use crate::error::{Error, ErrorKind, Result};
 

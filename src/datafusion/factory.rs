@@ -99,7 +99,7 @@ impl Declared {
                 Arc::new(Schema::new(fields))
             }
         };
-        let schema = TableSchema::new(file_schema, partitions);
+        let schema = TableSchema::builder(file_schema).with_table_partition_cols(partitions).build();
         Ok(NpzTable::new(files, NpzFormat::new(options), schema, self.extras))
     }
 

@@ -1,6 +1,6 @@
 //! Filters on narrow columns, evaluated before wide columns are read.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use arrow_array::{Array as _, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::{FilterBuilder, SlicesIterator, prep_null_mask_filter};
-use datafusion_common::{Result, exec_datafusion_err};
+use datafusion_common::{HashSet, Result, exec_datafusion_err};
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::expressions::Column;
 use datafusion_physical_expr::utils::{collect_columns, reassign_expr_columns};
@@ -247,7 +247,7 @@ mod tests {
             Field::new("x", tensor, false),
             Field::new("name", DataType::Utf8, false),
         ]);
-        let column = |name: &str| HashSet::from([Column::new_with_schema(name, &schema).unwrap()]);
+        let column = |name: &str| HashSet::from_iter([Column::new_with_schema(name, &schema).unwrap()]);
         for (filter, selected, expected) in [
             ("id", &[0, 1][..], true),
             ("id", &[0], false),

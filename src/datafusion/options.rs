@@ -157,7 +157,7 @@ impl NpzOptions {
             }
             "nulls" => {
                 write.nulls = match &*lower {
-                    "error" => Nulls::Error,
+                    "error" | "raise" => Nulls::Raise,
                     "nan" => Nulls::Nan,
                     "mask" => Nulls::Mask,
                     _ => return Err(one_of("error, nan or mask")),

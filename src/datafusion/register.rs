@@ -29,7 +29,7 @@ use super::format::NpzFormatFactory;
 pub fn register(context: &SessionContext) {
     let state = context.state_ref();
     let mut state = state.write();
-    let format: Arc<dyn FileFormatFactory> = Arc::new(NpzFormatFactory::default());
+    let format: Arc<dyn FileFormatFactory> = Arc::new(NpzFormatFactory {});
     // Only a format of the same name could be in the way, and this one takes its place.
     let _registered = state.register_file_format(format, true);
     state.table_factories_mut().insert("NPZ".to_owned(), Arc::new(NpzTableFactory::default()));

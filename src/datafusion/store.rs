@@ -1,12 +1,11 @@
 //! Shards in one object store: which file or object each is, and reading their headers.
 
-use std::collections::HashMap;
 use std::any::Any;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use datafusion_common::{DataFusionError, Result};
+use datafusion_common::{DataFusionError, HashMap, Result};
 use datafusion_common_runtime::SpawnedTask;
 use datafusion_execution::cache::cache_manager::{CachedFileMetadataEntry, FileMetadata, FileMetadataCache};
 use datafusion_execution::object_store::ObjectStoreUrl;
@@ -183,6 +182,6 @@ impl FileMetadata for Headers {
     }
 
     fn extra_info(&self) -> HashMap<String, String> {
-        HashMap::from([("rows".to_owned(), self.0.rows.to_string())])
+        HashMap::from_iter([("rows".to_owned(), self.0.rows.to_string())])
     }
 }

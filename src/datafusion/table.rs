@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
+use arrow_schema::{FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion_common::{
-    Constraints, DFSchema, DataFusionError, Result, ScalarValue, Statistics, exec_datafusion_err, not_impl_err, plan_err,
+    Constraints, DFSchema, DataFusionError, Result, ScalarValue, SchemaExt as _, Statistics, not_impl_err, plan_err,
     project_schema,
 };
 use datafusion_common_runtime::SpawnedTask;
@@ -16,7 +16,6 @@ use datafusion_datasource::file_groups::FileGroup;
 use datafusion_datasource::file_scan_config::{FileScanConfigBuilder, output_partitioning_from_partition_fields};
 use datafusion_datasource::file_sink_config::{FileOutputMode, FileSinkConfig};
 use datafusion_datasource::{PartitionedFile, TableSchema, compute_all_files_statistics};
-use datafusion_execution::object_store::ObjectStoreUrl;
 use datafusion_expr::dml::InsertOp;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::utils::conjunction;
@@ -35,7 +34,6 @@ use super::partitions;
 use super::source::NpzSource;
 use super::statistics;
 use crate::NpzDataset;
-use crate::convert::to_usize;
 
 /// Shards as a DataFusion table.
 ///
@@ -105,8 +103,10 @@ impl NpzTable {
         let columns = SpawnedTask::spawn_blocking(look).await;
         let columns = columns.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
         let [members, hive, path] = columns.by_origin();
-        let partitions = hive.iter().chain(&path).cloned().collect();
-        let schema = TableSchema::new(Arc::new(Schema::new(members)), partitions);
+        let partitions: Vec<FieldRef> = hive.iter().chain(&path).cloned().collect();
+        let schema = TableSchema::builder(Arc::new(Schema::new(members)))
+            .with_table_partition_cols(partitions)
+            .build();
         let format = NpzFormat::new(NpzOptions::of_dataset(dataset.options()));
         let files = Files::Dataset { dataset, has_path: !path.is_empty() };
         Ok(Self { files, format, schema, extras: Extras::default() })

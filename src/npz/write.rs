@@ -18,6 +18,8 @@ pub use options::{Compression, WriteOptions};
 
 use self::member::Member;
 pub(crate) use self::member::{check_payload, put};
+#[cfg(feature = "table-provider")]
+use crate::arrow::export::Exporter;
 use crate::error::{Error, Result};
 use crate::npy::Header;
 use crate::sink::{Counted, Pending};
@@ -55,7 +57,11 @@ impl NpzWriter<Pending> {
     /// Begins an archive that appears at the path, or at the URL (see [`WriteOptions::create`]), when it is
     /// [committed](Self::commit), in place of what was there.
     pub fn create(dest: impl AsRef<Path>, options: &WriteOptions) -> Result<Self> {
-        let output = options.create(dest)?;
+        Self::begin(options.create(dest)?, options)
+    }
+
+    /// Begins an archive at a destination.
+    pub(crate) fn begin(output: Pending, options: &WriteOptions) -> Result<Self> {
         let (path, folder) = (output.path().to_owned(), output.folder());
         let writer = Self::try_new(output, options).map_err(|error| error.in_path(&path))?;
         Ok(Self { path: Some(path), folder, ..writer })
@@ -135,6 +141,13 @@ impl<W: Write> NpzWriter<W> {
     pub fn add_batches(&mut self, reader: impl RecordBatchReader) -> Result<()> {
         let result =
             columns::of_stream(reader, &self.options, &self.folder).and_then(|members| self.write(&members));
+        result.map_err(|error| self.name_in(error))
+    }
+
+    /// Writes columns that were collected.
+    #[cfg(feature = "table-provider")]
+    pub(crate) fn add_exported(&mut self, exporter: Exporter) -> Result<()> {
+        let result = columns::members(exporter).and_then(|members| self.write(&members));
         result.map_err(|error| self.name_in(error))
     }
 

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::spool::{Content, Spool};
 
 /// Columns of a stream stay in memory up to this size, each.
-const MEMORY_LIMIT: usize = 1 << 20;
+pub(crate) const MEMORY_LIMIT: usize = 1 << 20;
 
 /// How many batches there will be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

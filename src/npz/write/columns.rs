@@ -34,7 +34,8 @@ pub(super) fn of_stream(
     members(exporter)
 }
 
-fn members(exporter: Exporter) -> Result<Vec<Member<'static>>> {
+/// The members of columns that were collected.
+pub(super) fn members(exporter: Exporter) -> Result<Vec<Member<'static>>> {
     let arrays = exporter.finish()?;
     Ok(arrays.into_iter().map(|array| Member::new(&array.name, &array.header, array.payload)).collect())
 }
