@@ -1,0 +1,91 @@
+//! Filters on narrow columns, before wide ones are read: the rows are the same as without.
+
+use datafusion::prelude::SessionContext;
+use proptest::prelude::*;
+
+use crate::shards::{deflated, mixed, plan, rows, session_with, stored, text};
+
+async fn tables() -> SessionContext {
+    let shards = [
+        ("t/a.npz", stored(0..50)),
+        ("t/b.npz", deflated(50..90)),
+        ("t/c.npz", mixed(90..133)),
+        ("t/d.npz", stored(133..133)),
+        ("t/e.npz", stored(133..200)),
+    ];
+    let (context, _) = session_with(2, &shards).await;
+    rows(&context, "CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION 'memory:///t/'").await.unwrap();
+    rows(&context, "CREATE TABLE m AS SELECT * FROM t").await.unwrap();
+    context
+}
+
+#[tokio::test]
+async fn the_same_rows_as_of_a_table_in_memory() {
+    let context = tables().await;
+    for filter in [
+        "id = 17",
+        "id < 0",
+        "id >= 0",
+        "label = 3",
+        "label = 3 AND id > 60",
+        "label = 3 OR id < 4",
+        "id % 7 = 0",
+        "id BETWEEN 45 AND 95",
+        "id IN (0, 49, 50, 89, 90, 132, 133, 199)",
+        "x IS NULL",
+        "label IS NULL",
+        "array_element(x, 2) > 100 AND label = 1",
+        "random() < 2 AND id < 10",
+    ] {
+        for columns in ["id, x", "x", "*", "label", "count(*)"] {
+            let order = if columns == "count(*)" { "" } else { "ORDER BY 1" };
+            let of = |table: &str| format!("SELECT {columns} FROM {table} WHERE {filter} {order}");
+            assert_eq!(text(&context, &of("t")).await, text(&context, &of("m")).await, "{columns} {filter}");
+        }
+        let limited = rows(&context, &format!("SELECT x FROM t WHERE {filter} LIMIT 5")).await.unwrap();
+        let all = rows(&context, &format!("SELECT x FROM m WHERE {filter}")).await.unwrap();
+        let count = |batches: &[arrow_array::RecordBatch]| batches.iter().map(|batch| batch.num_rows()).sum::<usize>();
+        assert_eq!(count(&limited), count(&all).min(5), "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn plans_say_where_a_filter_is_evaluated() {
+    let context = tables().await;
+    let wide = plan(&context, "SELECT x FROM t WHERE label = 3").await;
+    assert!(wide.contains("predicate=label@1 = 3") && !wide.contains("FilterExec"), "{wide}");
+    let narrow = plan(&context, "SELECT id FROM t WHERE label = 3").await;
+    assert!(!narrow.contains("predicate=") && narrow.contains("FilterExec"), "{narrow}");
+    let of_wide = plan(&context, "SELECT x FROM t WHERE x IS NOT NULL").await;
+    assert!(!of_wide.contains("predicate="), "{of_wide}");
+}
+
+#[tokio::test]
+async fn the_first_rows_by_order_and_joins_narrow_what_is_read() {
+    let context = tables().await;
+    let sql = |table: &str| format!("SELECT id, x FROM {table} ORDER BY id DESC LIMIT 3");
+    assert_eq!(text(&context, &sql("t")).await, text(&context, &sql("m")).await);
+    let sql = |table: &str| {
+        format!(
+            "SELECT a.id, a.x FROM {table} a JOIN (SELECT 7 AS k UNION ALL SELECT 151) b ON a.id = b.k ORDER BY a.id"
+        )
+    };
+    assert_eq!(text(&context, &sql("t")).await, text(&context, &sql("m")).await);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+    #[test]
+    fn any_set_of_rows(ids in prop::collection::btree_set(0_i64..210, 0..30), limit in prop::option::of(0_usize..40)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let found = runtime.block_on(async {
+            let context = tables().await;
+            let list = ids.iter().map(i64::to_string).chain(["-1".to_owned()]).collect::<Vec<_>>().join(", ");
+            let limit = limit.map_or(String::new(), |limit| format!("LIMIT {limit}"));
+            let batches = rows(&context, &format!("SELECT x, id FROM t WHERE id IN ({list}) {limit}")).await.unwrap();
+            batches.iter().map(|batch| batch.num_rows()).sum::<usize>()
+        });
+        let expected = ids.iter().filter(|&&id| id < 200).count().min(limit.unwrap_or(usize::MAX));
+        prop_assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,20 @@
+//! Shards as tables, through DataFusion as it is released.
+
+#[cfg(test)]
+mod copy;
+#[cfg(test)]
+mod filters;
+#[cfg(test)]
+mod functions;
+#[cfg(test)]
+mod locations;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod schemas;
+#[cfg(test)]
+mod shards;
+#[cfg(test)]
+mod splits;
+#[cfg(test)]
+mod statistics;
