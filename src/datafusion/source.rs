@@ -176,8 +176,8 @@ impl FileSource for NpzSource {
     ) -> Result<Option<FileScanConfig>> {
         let files = config.file_groups.iter().fold(0_usize, |sum, group| sum.saturating_add(group.len()));
         let is_balanced = config.file_groups.len() >= target_partitions;
-        if files >= target_partitions && is_balanced {
-            // Whole files keep every thread busy, and whole members are verified.
+        if config.limit.is_some() || (files >= target_partitions && is_balanced) {
+            // One part has the first rows; whole files keep every thread busy, and whole members are verified.
             return Ok(None);
         }
         let partitioner = FileGroupPartitioner::new()

@@ -12,11 +12,12 @@ use super::runtime::{self, Process};
 use super::store::Location;
 use crate::error::{Error, Result};
 
-/// `*` and `?` match within one directory; `**` matches any number of them.
+/// `*` and `?` match within one directory; `**` matches any number of them. As in shells, names that begin with a dot are
+/// matched by a dot only.
 const MATCHING: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
-    require_literal_leading_dot: false,
+    require_literal_leading_dot: true,
 };
 
 /// An object that was found. [`Object::parse`](super::Object::parse) and

@@ -18,7 +18,7 @@ async fn tensors_in_sql() {
         ("SELECT array_distance(x, [8.0, 9.0, 10.0, 11.0]) FROM flat WHERE id = 7", "2.0"),
         ("SELECT array_max(x) FROM flat WHERE id = 7", "10.0"),
         ("SELECT array_has(x, 9) FROM flat WHERE id = 7", "true"),
-        ("SELECT array_to_string(x, '-') FROM flat WHERE id = 1", "1.0-2.0-3.0-4.0"),
+        ("SELECT array_to_string(x, '-') FROM flat WHERE id = 1", "1-2-3-4"),
         ("SELECT sum(v) FROM (SELECT unnest(x) AS v FROM flat WHERE id < 2)", "16.0"),
         ("SELECT max(x[1]) FROM flat", "19.0"),
         ("SELECT x FROM nested WHERE id = 7", "[[7.0, 8.0], [9.0, 10.0]]"),

@@ -46,6 +46,8 @@ async fn a_large_stored_file_is_split_among_partitions() {
                 folder.path().join("a.npz").display().to_string()
             };
             rows(&context, &format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{location}'")).await.unwrap();
+            // What fits into one batch is not split.
+            rows(&context, "SET datafusion.execution.batch_size = 100").await.unwrap();
             let sql = "SELECT id, x FROM t";
             let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
             let groups = config_of(&plan).file_groups;
