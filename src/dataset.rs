@@ -37,5 +37,7 @@ pub use plan::{Task, TaskShard};
 #[cfg(feature = "table-provider")]
 pub(crate) use scan::NumberedShard;
 pub use scan::{ScanReader, Waited};
+#[cfg(feature = "table-provider")]
+pub(crate) use shard::unchanged;
 pub use shard::{ColumnInfo, ShardInfo};
 pub use table::{Columns, NpzDataset};

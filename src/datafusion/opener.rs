@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{FieldRef, SchemaRef};
-use datafusion_common::{DataFusionError, Result, exec_datafusion_err};
+use datafusion_common::{DataFusionError, Result};
 use datafusion_common_runtime::SpawnedTask;
 use datafusion_datasource::PartitionedFile;
 use datafusion_datasource::file_stream::{FileOpenFuture, FileOpener};
@@ -16,10 +16,10 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 
 use super::filter::{FilteredReader, Predicate};
 use super::ranges::rows_of;
-use super::store::{Shards, same_size};
+use super::store::Shards;
 use crate::Interrupt;
 use crate::convert::{to_u64, to_usize};
-use crate::dataset::{Found, NumberedShard, ScanReader, ShardInfo};
+use crate::dataset::{NumberedShard, ScanReader, ShardInfo};
 use crate::source::remote::{blocking, is_url};
 
 /// The rows of a batch without columns: constants may be added to it.
@@ -28,10 +28,6 @@ const ROWS_WITHOUT_COLUMNS: u64 = 1 << 16;
 /// What the plan knows of a shard, so that its headers are not read again. It does not travel to other processes.
 #[derive(Debug)]
 pub(super) struct Known(pub(super) NumberedShard);
-
-/// Where a shard is that no store of the session has.
-#[derive(Debug)]
-pub(super) struct Whereabouts(pub(super) Found);
 
 /// Opens shards for DataFusion: whole, or the rows that a range of bytes stands for.
 ///
@@ -106,15 +102,6 @@ impl NpzOpener {
     }
 
     async fn info(&self, file: &PartitionedFile) -> Result<Arc<ShardInfo>> {
-        if let Some(Whereabouts(found)) = file.extension::<Whereabouts>() {
-            let (dataset, found) = (self.shards.dataset().clone(), found.clone());
-            let read = move || blocking(|| dataset.headers_of(std::slice::from_ref(&found)).pop());
-            let read = SpawnedTask::spawn_blocking(read).await;
-            let info = read.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?;
-            let info = info.ok_or_else(|| exec_datafusion_err!("no headers of a shard"))??;
-            same_size(&info, &file.object_meta)?;
-            return Ok(info);
-        }
         self.shards.info(&file.object_meta, self.cache.as_ref()).await
     }
 

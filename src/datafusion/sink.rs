@@ -47,6 +47,11 @@ impl NpzSink {
         Self { config, options }
     }
 
+    #[cfg(feature = "datafusion-proto")]
+    pub(super) fn sink_config(&self) -> &FileSinkConfig {
+        &self.config
+    }
+
     /// Returns how shards are written.
     pub fn options(&self) -> &Arc<NpzOptions> {
         &self.options

@@ -16,7 +16,7 @@ use object_store::{ObjectMeta, ObjectStore};
 
 use super::options::NpzOptions;
 use crate::NpzDataset;
-use crate::dataset::{DatasetOptions, Found, ShardInfo};
+use crate::dataset::{DatasetOptions, Found, ShardInfo, unchanged};
 use crate::error::Error;
 
 /// How many files are looked at by one blocking task.
@@ -129,7 +129,7 @@ impl Shards {
         let infos: Vec<Vec<_>> = stream::iter(tasks).buffered(concurrency.clamp(1, 8)).try_collect().await?;
         let infos: Vec<_> = infos.into_iter().flatten().collect();
         for (info, meta) in infos.iter().zip(metas) {
-            same_size(info, meta)?;
+            same_file(info, meta)?;
         }
         Ok(infos)
     }
@@ -158,12 +158,12 @@ impl Shards {
 }
 
 /// An error if a file is not what the listing has said: the plan relies on that.
-pub(super) fn same_size(info: &ShardInfo, meta: &ObjectMeta) -> Result<()> {
-    if info.size == meta.size {
-        return Ok(());
-    }
-    let kind = crate::ErrorKind::ShardChanged { field: "size", expected: meta.size, actual: info.size };
-    Err(Error::new(kind).in_path(&info.path).into())
+fn same_file(info: &ShardInfo, meta: &ObjectMeta) -> Result<()> {
+    let listed = meta.last_modified.timestamp_nanos_opt().and_then(|time| u64::try_from(time).ok());
+    let time = listed.filter(|&time| time > 0).zip(info.modified);
+    let time = time.map(|(expected, actual)| unchanged("time of modification", expected, actual));
+    let same = unchanged("size", meta.size, info.size).and_then(|()| time.unwrap_or(Ok(())));
+    same.map_err(|error| error.in_path(&info.path).into())
 }
 
 /// What a session keeps of a shard.

@@ -175,7 +175,7 @@ fn object(found: &Found, options: &DatasetOptions) -> Result<Option<Object>> {
 }
 
 /// An error if a number of a shard is not what it was.
-pub(super) fn unchanged(field: &'static str, expected: u64, actual: u64) -> Result<()> {
+pub(crate) fn unchanged(field: &'static str, expected: u64, actual: u64) -> Result<()> {
     if expected == actual {
         return Ok(());
     }

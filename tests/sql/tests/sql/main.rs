@@ -1,6 +1,8 @@
 //! Shards as tables, through DataFusion as it is released.
 
 #[cfg(test)]
+mod codecs;
+#[cfg(test)]
 mod copy;
 #[cfg(test)]
 mod filters;
