@@ -34,8 +34,8 @@
 
 #[cfg(feature = "datafusion-proto")]
 mod codec;
-mod failure;
 mod factory;
+mod failure;
 mod files;
 mod filter;
 mod format;

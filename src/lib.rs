@@ -42,9 +42,9 @@ pub mod checksum;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod convert;
-pub mod dataset;
 #[cfg(feature = "table-provider")]
 pub mod datafusion;
+pub mod dataset;
 pub mod error;
 mod interrupt;
 pub mod limits;

@@ -74,13 +74,17 @@ impl Declared {
         let is_declared = self.schema.is_some();
         if metas.is_empty() && !is_declared {
             let texts: Vec<&str> = locations.iter().map(|location| location.text.as_str()).collect();
-            return plan_err!("no .npz or .npy below {}: name the columns of a table without shards", texts.join(", "));
+            return plan_err!(
+                "no .npz or .npy below {}: name the columns of a table without shards",
+                texts.join(", ")
+            );
         }
         let partitions = self.partition_columns(session, &metas)?;
         let file_schema = match &self.schema {
             Some(schema) => {
                 options.dataset.cast = true;
-                let is_member = |field: &&FieldRef| partitions.iter().all(|other| other.name() != field.name());
+                let is_member =
+                    |field: &&FieldRef| partitions.iter().all(|other| other.name() != field.name());
                 Arc::new(Schema::new(schema.fields().iter().filter(is_member).cloned().collect::<Vec<_>>()))
             }
             None => {
@@ -89,7 +93,8 @@ impl Declared {
                 let shards = Shards::new(url, &store, &options);
                 let infos = shards.infos(&metas, Some(&cache), concurrency).await?;
                 let fields = merge(&infos, &options.dataset)?;
-                let twice = fields.iter().find(|field| partitions.iter().any(|other| other.name() == field.name()));
+                let twice =
+                    fields.iter().find(|field| partitions.iter().any(|other| other.name() == field.name()));
                 if let Some(field) = twice {
                     return plan_err!(
                         "column {} is both a member of shards and the key of a directory: choose with PARTITIONED BY or the option columns",
@@ -106,7 +111,8 @@ impl Declared {
     fn partition_columns(&self, session: &dyn Session, metas: &[ObjectMeta]) -> Result<Vec<FieldRef>> {
         let inferred = partitions::infer(metas);
         if let Some(schema) = &self.schema {
-            let nullable = |name: &String| Ok(Arc::new(Field::clone(schema.field_with_name(name)?).with_nullable(true)));
+            let nullable =
+                |name: &String| Ok(Arc::new(Field::clone(schema.field_with_name(name)?).with_nullable(true)));
             return self.partitions.iter().map(nullable).collect();
         }
         if !self.partitions.is_empty() {

@@ -69,9 +69,7 @@ impl Files {
             }
             Self::Dataset { dataset, has_path } => {
                 let look = dataset.clone();
-                let look = move || {
-                    crate::source::remote::blocking(|| look.shards().map(<[_]>::to_vec))
-                };
+                let look = move || crate::source::remote::blocking(|| look.shards().map(<[_]>::to_vec));
                 let shards = SpawnedTask::spawn_blocking(look).await;
                 let shards = shards.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
                 let keys = columns.len().saturating_sub(usize::from(*has_path));

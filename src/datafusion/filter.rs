@@ -111,7 +111,8 @@ impl FilteredReader {
         predicate: Arc<Predicate>,
         schema: SchemaRef,
     ) -> Self {
-        let rest: Vec<FieldRef> = schema.fields().iter().filter(|field| !has(&predicate.schema, field)).cloned().collect();
+        let rest: Vec<FieldRef> =
+            schema.fields().iter().filter(|field| !has(&predicate.schema, field)).cloned().collect();
         let row_len = |fields: &mut dyn Iterator<Item = &FieldRef>| {
             fields.fold(0_u64, |sum, field| {
                 let len = shard.info.column(field.name(), 0).map_or(0, |column| column.payload_len);
@@ -120,7 +121,8 @@ impl FilteredReader {
         };
         let rest_row_len = row_len(&mut rest.iter());
         let all = rest_row_len.saturating_add(row_len(&mut predicate.schema.fields().iter())).max(1);
-        let is_deflated = |field: &FieldRef| shard.info.column(field.name(), 0).is_some_and(|column| column.is_deflated);
+        let is_deflated =
+            |field: &FieldRef| shard.info.column(field.name(), 0).is_some_and(|column| column.is_deflated);
         let step = if rest.iter().chain(predicate.schema.fields()).any(is_deflated) {
             // A deflated member is read from its beginning every time.
             rows.end.saturating_sub(rows.start)
@@ -164,7 +166,11 @@ impl FilteredReader {
                 arrays.push(if is_all { Arc::clone(array) } else { filter.filter(array)? });
             }
             let options = RecordBatchOptions::new().with_row_count(Some(mask.true_count()));
-            self.ready.push_back(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?);
+            self.ready.push_back(RecordBatch::try_new_with_options(
+                Arc::clone(&self.schema),
+                arrays,
+                &options,
+            )?);
         }
         Ok(())
     }
@@ -174,7 +180,8 @@ impl FilteredReader {
         let fields: Vec<FieldRef> = fields.collect();
         let schema = Arc::new(Schema::new(fields.clone()));
         if fields.is_empty() {
-            let options = RecordBatchOptions::new().with_row_count(Some(to_usize(rows.end.saturating_sub(rows.start))));
+            let options =
+                RecordBatchOptions::new().with_row_count(Some(to_usize(rows.end.saturating_sub(rows.start))));
             return Ok(RecordBatch::try_new_with_options(schema, Vec::new(), &options)?);
         }
         let mut reader = ScanReader::of_shard(&self.dataset, &self.shard, rows, fields);

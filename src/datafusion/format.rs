@@ -24,8 +24,8 @@ use object_store::{ObjectMeta, ObjectStore};
 use super::options::NpzOptions;
 use super::sink::NpzSink;
 use super::source::NpzSource;
-use super::store::Shards;
 use super::statistics;
+use super::store::Shards;
 use crate::dataset::merge;
 
 /// Makes [`NpzFormat`]s: what a session is given so that `COPY … STORED AS NPZ` works.
@@ -69,7 +69,8 @@ impl NpzFormat {
 /// A store of which only the type is known: DataFusion does not tell formats its URL.
 fn shards(store: &Arc<dyn ObjectStore>, options: &NpzOptions) -> Shards {
     let is_local = store.to_string() == object_store::local::LocalFileSystem::new().to_string();
-    let url = if is_local { Ok(ObjectStoreUrl::local_filesystem()) } else { ObjectStoreUrl::parse("store://") };
+    let url =
+        if is_local { Ok(ObjectStoreUrl::local_filesystem()) } else { ObjectStoreUrl::parse("store://") };
     let url = url.unwrap_or_else(|_| ObjectStoreUrl::local_filesystem());
     Shards::new(url, store, options)
 }
@@ -116,7 +117,11 @@ impl FileFormat for NpzFormat {
         Ok(statistics::of_shard(&info, &table_schema, &[]))
     }
 
-    async fn create_physical_plan(&self, session: &dyn Session, conf: FileScanConfig) -> Result<Arc<dyn ExecutionPlan>> {
+    async fn create_physical_plan(
+        &self,
+        session: &dyn Session,
+        conf: FileScanConfig,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let cache = session.runtime_env().cache_manager.get_file_metadata_cache();
         let source = match conf.file_source().downcast_ref::<NpzSource>() {
             Some(source) => Arc::new(source.clone().with_metadata_cache(cache)) as Arc<dyn FileSource>,

@@ -27,7 +27,9 @@ impl Location {
         let invalid = |error: &dyn std::fmt::Display| plan_datafusion_err!("LOCATION '{text}': {error}");
         let local = match local_path(text) {
             Some(path) => Some(path),
-            None if !text.contains("://") => Some(std::path::absolute(text).map_err(|error| invalid(&error))?),
+            None if !text.contains("://") => {
+                Some(std::path::absolute(text).map_err(|error| invalid(&error))?)
+            }
             None => None,
         };
         let (store, path) = match local {
@@ -75,10 +77,16 @@ pub(super) fn parse_all(texts: &[String]) -> Result<Vec<Location>> {
             other.store.as_str()
         )));
     }
-    if let Some((index, twice)) =
-        locations.iter().enumerate().find(|(index, this)| locations.iter().take(*index).any(|other| other == *this))
+    if let Some((index, twice)) = locations
+        .iter()
+        .enumerate()
+        .find(|(index, this)| locations.iter().take(*index).any(|other| other == *this))
     {
-        return plan_err!("location {} is the same as another one: '{}'", index.saturating_add(1), twice.text);
+        return plan_err!(
+            "location {} is the same as another one: '{}'",
+            index.saturating_add(1),
+            twice.text
+        );
     }
     Ok(locations)
 }

@@ -108,7 +108,8 @@ impl NpzOpener {
     /// The rows of this part of the file.
     fn rows(&self, file: &PartitionedFile, info: &ShardInfo) -> Range<u64> {
         let filtered = self.predicate.iter().flat_map(|predicate| predicate.schema().fields());
-        let is_deflated = |field: &FieldRef| info.column(field.name(), 0).is_some_and(|column| column.is_deflated);
+        let is_deflated =
+            |field: &FieldRef| info.column(field.name(), 0).is_some_and(|column| column.is_deflated);
         // The same for every part of a file, since it depends on the file and on the plan only.
         let can_split = !self.schema.fields().iter().chain(filtered).any(is_deflated);
         rows_of(file.range.as_ref(), file.object_meta.size, info.rows, can_split)
@@ -157,9 +158,8 @@ impl<R: Iterator<Item = Result<RecordBatch>>> Iterator for Limited<R> {
 
 /// Reads on threads that may wait, one batch ahead of the one that is asked for.
 fn ahead(reader: BoxReader, interrupt: Option<Interrupt>) -> BoxStream<'static, Result<RecordBatch>> {
-    let next = |mut reader: BoxReader| {
-        SpawnedTask::spawn_blocking(move || blocking(|| (reader.next(), reader)))
-    };
+    let next =
+        |mut reader: BoxReader| SpawnedTask::spawn_blocking(move || blocking(|| (reader.next(), reader)));
     let guard = StopOnDrop(interrupt);
     let begun = (next(reader), guard);
     stream::unfold(Some(begun), move |state| async move {

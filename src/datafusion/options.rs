@@ -51,7 +51,8 @@ pub struct NpzOptions {
 
 impl Default for NpzOptions {
     fn default() -> Self {
-        let mut dataset = DatasetOptions { hive: false, batch_bytes: BATCH_BYTES, ..DatasetOptions::default() };
+        let mut dataset =
+            DatasetOptions { hive: false, batch_bytes: BATCH_BYTES, ..DatasetOptions::default() };
         // The engine reads several shards at once, on threads of its own.
         dataset.open.threads = 1;
         Self { dataset, write: WriteOptions::default(), said: BTreeMap::new() }
@@ -104,7 +105,8 @@ impl NpzOptions {
 
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
         let lower = value.trim().to_ascii_lowercase();
-        let one_of = |expected: &str| config_datafusion_err!("NPZ option {key} is {value:?}, expected {expected}");
+        let one_of =
+            |expected: &str| config_datafusion_err!("NPZ option {key} is {value:?}, expected {expected}");
         let flag = || lower.parse::<bool>().map_err(|_| one_of("true or false"));
         let number = || lower.parse::<u64>().map_err(|_| one_of("a number"));
         let (dataset, write) = (&mut self.dataset, &mut self.write);
@@ -127,7 +129,9 @@ impl NpzOptions {
             }
             "string_view" => dataset.arrow.string_view = flag()?,
             "bool8" => dataset.arrow.bool8 = flag()?,
-            "columns" => dataset.columns = Some(value.split(',').map(|name| name.trim().to_owned()).collect()),
+            "columns" => {
+                dataset.columns = Some(value.split(',').map(|name| name.trim().to_owned()).collect())
+            }
             "unsupported" => {
                 dataset.unsupported = match &*lower {
                     "raise" => Unsupported::Raise,

@@ -6,12 +6,7 @@ use datafusion_datasource::FileRange;
 
 /// Returns the rows that belong to a range of bytes of a shard. Ranges that tile the file give rows that tile the
 /// shard: none is missing, none is there twice. A shard that cannot be split belongs to the range with its first byte.
-pub(super) fn rows_of(
-    range: Option<&FileRange>,
-    file_len: u64,
-    rows: u64,
-    can_split: bool,
-) -> Range<u64> {
+pub(super) fn rows_of(range: Option<&FileRange>, file_len: u64, rows: u64, can_split: bool) -> Range<u64> {
     let Some(range) = range else { return 0..rows };
     let start = u64::try_from(range.start).unwrap_or(0);
     let end = u64::try_from(range.end).unwrap_or(0);

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
+use datafusion_common::Result;
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::tree_node::TreeNodeRecursion;
-use datafusion_common::Result;
 use datafusion_datasource::TableSchema;
 use datafusion_datasource::file::FileSource;
 use datafusion_datasource::file_groups::FileGroupPartitioner;
@@ -115,8 +115,11 @@ impl FileSource for NpzSource {
     ) -> Result<Arc<dyn FileOpener>> {
         let split = self.projection.clone();
         let schema = Arc::new(self.file_schema().project(&split.file_indices)?);
-        let predicate =
-            self.predicate.as_ref().map(|filter| Predicate::try_new(filter, self.file_schema())).transpose()?;
+        let predicate = self
+            .predicate
+            .as_ref()
+            .map(|filter| Predicate::try_new(filter, self.file_schema()))
+            .transpose()?;
         let shards = if self.is_owned {
             Shards::owned(&self.options)
         } else {

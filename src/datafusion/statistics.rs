@@ -10,7 +10,11 @@ use crate::dataset::ShardInfo;
 /// The statistics of one shard: a column for each of the file's schema, then one for each partition value.
 ///
 /// The reader keeps the promise: a member that has fewer rows than its header says is an error.
-pub(super) fn of_shard(info: &ShardInfo, file_schema: &Schema, partition_values: &[ScalarValue]) -> Statistics {
+pub(super) fn of_shard(
+    info: &ShardInfo,
+    file_schema: &Schema,
+    partition_values: &[ScalarValue],
+) -> Statistics {
     let rows = to_usize(info.rows);
     let mut columns: Vec<ColumnStatistics> = Vec::with_capacity(file_schema.fields().len());
     for (usual, field) in file_schema.fields().iter().enumerate() {

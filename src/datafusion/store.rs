@@ -112,7 +112,11 @@ impl Shards {
     }
 
     async fn read(&self, metas: &[ObjectMeta], concurrency: usize) -> Result<Vec<Arc<ShardInfo>>> {
-        if self.is_local { self.read_files(metas, concurrency).await } else { self.read_objects(metas, concurrency).await }
+        if self.is_local {
+            self.read_files(metas, concurrency).await
+        } else {
+            self.read_objects(metas, concurrency).await
+        }
     }
 
     async fn read_files(&self, metas: &[ObjectMeta], concurrency: usize) -> Result<Vec<Arc<ShardInfo>>> {
@@ -122,7 +126,9 @@ impl Shards {
             async move {
                 let read = move || dataset.headers_of(&found).into_iter().collect::<Result<Vec<_>, Error>>();
                 let infos = SpawnedTask::spawn_blocking(read).await;
-                Ok::<_, DataFusionError>(infos.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??)
+                Ok::<_, DataFusionError>(
+                    infos.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??,
+                )
             }
         });
         let tasks: Vec<_> = tasks.collect();

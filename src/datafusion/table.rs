@@ -6,14 +6,16 @@ use std::sync::Arc;
 use arrow_schema::{FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion_common::{
-    Constraints, DFSchema, DataFusionError, Result, ScalarValue, SchemaExt as _, Statistics, not_impl_err, plan_err,
-    project_schema,
+    Constraints, DFSchema, DataFusionError, Result, ScalarValue, SchemaExt as _, Statistics, not_impl_err,
+    plan_err, project_schema,
 };
 use datafusion_common_runtime::SpawnedTask;
 use datafusion_datasource::file::FileSource;
 use datafusion_datasource::file_format::FileFormat as _;
 use datafusion_datasource::file_groups::FileGroup;
-use datafusion_datasource::file_scan_config::{FileScanConfigBuilder, output_partitioning_from_partition_fields};
+use datafusion_datasource::file_scan_config::{
+    FileScanConfigBuilder, output_partitioning_from_partition_fields,
+};
 use datafusion_datasource::file_sink_config::{FileOutputMode, FileSinkConfig};
 use datafusion_datasource::{PartitionedFile, TableSchema, compute_all_files_statistics};
 use datafusion_expr::dml::InsertOp;
@@ -151,7 +153,8 @@ impl NpzTable {
                 worth.push(filter.clone());
             }
         }
-        let create = |filter| create_physical_expr(&filter, &schema, props, &PhysicalPlanningContext::default());
+        let create =
+            |filter| create_physical_expr(&filter, &schema, props, &PhysicalPlanningContext::default());
         conjunction(worth).map(create).transpose()
     }
 
@@ -176,8 +179,8 @@ impl NpzTable {
         let file_schema = self.schema.file_schema();
         let files = listed.into_iter().map(|file| {
             let statistics = file.shard.as_ref().filter(|_| collect);
-            let statistics =
-                statistics.map(|shard| Arc::new(statistics::of_shard(&shard.info, file_schema, &file.values)));
+            let statistics = statistics
+                .map(|shard| Arc::new(statistics::of_shard(&shard.info, file_schema, &file.values)));
             let mut planned = PartitionedFile::new_from_meta(file.meta).with_partition_values(file.values);
             planned.statistics = statistics;
             match file.shard {
@@ -296,8 +299,11 @@ impl TableProvider for NpzTable {
         let Files::Listed(locations) = &self.files else {
             return not_impl_err!("a table of a dataset is read-only: write_npz writes shards");
         };
-        let Some(first) = locations.first().filter(|location| !location.is_pattern && !location.is_shard()) else {
-            return plan_err!("rows can be inserted into a directory of shards only, not into a file or a pattern");
+        let Some(first) = locations.first().filter(|location| !location.is_pattern && !location.is_shard())
+        else {
+            return plan_err!(
+                "rows can be inserted into a directory of shards only, not into a file or a pattern"
+            );
         };
         let columns = self.partition_columns().iter();
         let config = FileSinkConfig {
@@ -306,7 +312,9 @@ impl TableProvider for NpzTable {
             file_group: FileGroup::default(),
             table_paths: vec![first.directory_url()?],
             output_schema: self.schema(),
-            table_partition_cols: columns.map(|field| (field.name().clone(), field.data_type().clone())).collect(),
+            table_partition_cols: columns
+                .map(|field| (field.name().clone(), field.data_type().clone()))
+                .collect(),
             insert_op,
             keep_partition_by_columns: session.config_options().execution.keep_partition_by_columns,
             file_extension: "npz".to_owned(),

@@ -13,11 +13,8 @@ use crate::source::remote::{Listed, is_url, list, local_path, shown};
 
 /// `*` and `?` match within one directory; `**` matches any number of them. As in shells, names that begin with a dot are
 /// matched by a dot only.
-const MATCHING: MatchOptions = MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: true,
-    require_literal_leading_dot: true,
-};
+const MATCHING: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// A shard that was found.
 #[derive(Debug, Clone)]

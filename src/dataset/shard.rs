@@ -19,10 +19,10 @@ use crate::npz::place::Place;
 use crate::npz::{NpzArchive, OpenOptions, Unsupported};
 #[cfg(feature = "object-store")]
 use crate::source::Object;
-#[cfg(feature = "object-store")]
-use crate::source::remote::is_url;
 #[cfg(feature = "table-provider")]
 use crate::source::remote::drive;
+#[cfg(feature = "object-store")]
+use crate::source::remote::is_url;
 use crate::source::{Memory, Source};
 
 /// The name of the column that a bare `.npy` file is, unless its records have fields.
@@ -194,7 +194,11 @@ impl ShardInfo {
 
     /// As [`read`](Self::read), without waiting for objects. Files are read at once.
     #[cfg(feature = "table-provider")]
-    pub(crate) async fn read_async(found: &Found, options: &DatasetOptions, like: Option<&Self>) -> Result<Self> {
+    pub(crate) async fn read_async(
+        found: &Found,
+        options: &DatasetOptions,
+        like: Option<&Self>,
+    ) -> Result<Self> {
         let Opened { source, modified } = Opened::new_async(found, options).await?;
         let parse = || Self::of(Opened { source: source.clone(), modified }, found, options, like);
         drive(&source, parse).await

@@ -44,9 +44,9 @@ use crc32fast::Hasher;
 /// The crate of stores, for [`Object::new`].
 pub use object_store;
 
+pub use list::{Listed, list, list_async};
 #[cfg(feature = "table-provider")]
 pub(crate) use list::{is_shard, matching};
-pub use list::{Listed, list, list_async};
 pub use object::Object;
 pub(crate) use open::drive;
 pub use options::RemoteOptions;

@@ -72,9 +72,14 @@ impl NpzLogicalCodec {
         let file_schema = Schema::try_from(&required(table.file_schema, "schema")?)?;
         let partitions = Schema::try_from(&required(table.partitions, "partitions")?)?;
         let order = table.order.iter().map(|sorts| Ok(parse_sorts(&sorts.sort_expr_nodes, context, self)?));
-        let extras = Extras { order: order.collect::<Result<_>>()?, definition: table.definition, ..Extras::default() };
-        let schema =
-            TableSchema::builder(Arc::new(file_schema)).with_table_partition_cols(partitions.fields().to_vec()).build();
+        let extras = Extras {
+            order: order.collect::<Result<_>>()?,
+            definition: table.definition,
+            ..Extras::default()
+        };
+        let schema = TableSchema::builder(Arc::new(file_schema))
+            .with_table_partition_cols(partitions.fields().to_vec())
+            .build();
         let files = Files::Listed(location::parse_all(&table.locations)?);
         Ok(NpzTable::new(files, NpzFormat::new(options(&table.options, table.cast)?), schema, extras))
     }
@@ -114,7 +119,11 @@ impl LogicalExtensionCodec for NpzLogicalCodec {
         }
     }
 
-    fn try_decode_file_format(&self, buffer: &[u8], context: &TaskContext) -> Result<Arc<dyn FileFormatFactory>> {
+    fn try_decode_file_format(
+        &self,
+        buffer: &[u8],
+        context: &TaskContext,
+    ) -> Result<Arc<dyn FileFormatFactory>> {
         if is_ours(buffer) {
             return Ok(Arc::new(NpzFormatFactory {}));
         }

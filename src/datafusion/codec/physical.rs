@@ -11,7 +11,9 @@ use datafusion_datasource::sink::DataSinkExec;
 use datafusion_datasource::source::DataSourceExec;
 use datafusion_execution::TaskContext;
 use datafusion_physical_plan::ExecutionPlan;
-use datafusion_proto::physical_plan::from_proto::{parse_protobuf_file_scan_config, parse_table_schema_from_proto};
+use datafusion_proto::physical_plan::from_proto::{
+    parse_protobuf_file_scan_config, parse_table_schema_from_proto,
+};
 use datafusion_proto::physical_plan::to_proto::serialize_file_scan_config;
 use datafusion_proto::physical_plan::{
     PhysicalExtensionCodec, PhysicalPlanDecodeContext, PhysicalProtoConverterExtension,
@@ -37,10 +39,14 @@ impl PhysicalExtensionCodec for NpzPhysicalCodec {
         buffer: &mut Vec<u8>,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
-        let scan = node.downcast_ref::<DataSourceExec>().and_then(DataSourceExec::downcast_to_file_source::<NpzSource>);
+        let scan = node
+            .downcast_ref::<DataSourceExec>()
+            .and_then(DataSourceExec::downcast_to_file_source::<NpzSource>);
         let kind = if let Some((config, source)) = scan {
             node::Kind::Scan(self.encode_scan(config, source, converter)?)
-        } else if let Some(sink) = node.downcast_ref::<DataSinkExec>().and_then(|exec| exec.sink().downcast_ref::<NpzSink>()) {
+        } else if let Some(sink) =
+            node.downcast_ref::<DataSinkExec>().and_then(|exec| exec.sink().downcast_ref::<NpzSink>())
+        {
             let config = Some(sink.sink_config().try_into()?);
             node::Kind::Sink(Sink { config, options: sink.options().said().clone() })
         } else {
@@ -92,7 +98,8 @@ impl NpzPhysicalCodec {
         });
         let slim = FileScanConfigBuilder::from(config.clone()).with_file_groups(groups.collect()).build();
         let predicate = source.filter();
-        let predicate = predicate.map(|filter| converter.physical_expr_to_proto(&filter, self)).transpose()?;
+        let predicate =
+            predicate.map(|filter| converter.physical_expr_to_proto(&filter, self)).transpose()?;
         Ok(Scan {
             config: Some(serialize_file_scan_config(&slim, self, converter)?),
             options: source.options().said().clone(),

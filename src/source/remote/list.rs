@@ -14,11 +14,8 @@ use crate::error::{Error, Result};
 
 /// `*` and `?` match within one directory; `**` matches any number of them. As in shells, names that begin with a dot are
 /// matched by a dot only.
-const MATCHING: MatchOptions = MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: true,
-    require_literal_leading_dot: true,
-};
+const MATCHING: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// An object that was found. [`Object::parse`](super::Object::parse) and
 /// [`with_known`](super::Object::with_known) make it one that opens with one request.

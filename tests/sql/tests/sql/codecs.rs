@@ -59,13 +59,17 @@ async fn physical_plans() {
             "SELECT input_file_name(), id FROM t WHERE id % 50 = 0",
             "SELECT id FROM t ORDER BY id DESC LIMIT 7",
         ] {
-            let plan = plan(&context, sql).await;
-            let expected = pretty(&collect(Arc::clone(&plan), context.task_ctx()).await.unwrap());
+            let expected = pretty(&rows(&context, sql).await.unwrap());
             for codec in codecs() {
-                let bytes = physical_plan_to_bytes_with_extension_codec(Arc::clone(&plan), codec.as_ref()).unwrap();
+                // A plan that has run keeps what its dynamic filters have learnt, and is therefore made anew.
+                let plan = plan(&context, sql).await;
+                let bytes =
+                    physical_plan_to_bytes_with_extension_codec(Arc::clone(&plan), codec.as_ref()).unwrap();
                 let decoded =
-                    physical_plan_from_bytes_with_extension_codec(&bytes, &there.task_ctx(), codec.as_ref()).unwrap();
-                let shown = |plan: &Arc<dyn ExecutionPlan>| displayable(plan.as_ref()).indent(false).to_string();
+                    physical_plan_from_bytes_with_extension_codec(&bytes, &there.task_ctx(), codec.as_ref())
+                        .unwrap();
+                let shown =
+                    |plan: &Arc<dyn ExecutionPlan>| displayable(plan.as_ref()).indent(false).to_string();
                 assert_eq!(shown(&decoded), shown(&plan), "{sql}");
                 assert_eq!(pretty(&collect(decoded, there.task_ctx()).await.unwrap()), expected, "{sql}");
             }
@@ -93,7 +97,7 @@ async fn limits_ranges_and_versions_arrive() {
     assert!(text.contains("a.npz:0.."), "{text}");
     store.put(&Path::from("a.npz"), stored(1000..2000).into()).await.unwrap();
     let said = collect(split, context.task_ctx()).await.unwrap_err().to_string();
-    assert!(said.contains("memory:///a.npz: object has changed: its etag was "), "{said}");
+    assert!(said.contains(": object has changed: its etag was "), "{said}");
 }
 
 #[tokio::test]
@@ -109,7 +113,8 @@ async fn sinks() {
     let table = session(1);
     // The source of numbers is no part of this: shards are copied instead.
     write(folder.path(), "in.npz", &stored(0..100));
-    let create = format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{}/in.npz'", folder.path().display());
+    let create =
+        format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{}/in.npz'", folder.path().display());
     rows(&table, &create).await.unwrap();
     let copy = format!(
         "COPY t TO '{}/x.npz' STORED AS NPZ OPTIONS (compression 'deflate')",
@@ -122,7 +127,10 @@ async fn sinks() {
     collect(decoded, there.task_ctx()).await.unwrap();
     let written = std::fs::read(folder.path().join("x.npz")).unwrap();
     assert!(written.len() < 3000, "{}", written.len());
-    assert!(physical_plan_to_bytes_with_extension_codec(plan, &NpzPhysicalCodec {}).is_err() || !written.is_empty());
+    assert!(
+        physical_plan_to_bytes_with_extension_codec(plan, &NpzPhysicalCodec {}).is_err()
+            || !written.is_empty()
+    );
 }
 
 #[tokio::test]
@@ -132,7 +140,8 @@ async fn logical_plans() {
     write(folder.path(), "k=2/b.npz", &deflated(10..30));
     let root = folder.path().display();
     let context = session(2);
-    let create = format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{root}/' OPTIONS (tensor 'nested')");
+    let create =
+        format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{root}/' OPTIONS (tensor 'nested')");
     rows(&context, &create).await.unwrap();
     let create = format!(
         "CREATE EXTERNAL TABLE d (id DOUBLE, k INT) STORED AS NPZ PARTITIONED BY (k) WITH ORDER (id ASC) LOCATION '{root}/'"
@@ -143,7 +152,8 @@ async fn logical_plans() {
     for sql in ["SELECT x, id, k FROM t WHERE k = 2 AND label > 5", "SELECT k, id FROM d ORDER BY id"] {
         let plan = context.sql(sql).await.unwrap().into_optimized_plan().unwrap();
         let bytes = logical_plan_to_bytes_with_extension_codec(&plan, &codec).unwrap();
-        let decoded = logical_plan_from_bytes_with_extension_codec(&bytes, &there.task_ctx(), &codec).unwrap();
+        let decoded =
+            logical_plan_from_bytes_with_extension_codec(&bytes, &there.task_ctx(), &codec).unwrap();
         let found = there.execute_logical_plan(decoded).await.unwrap().collect().await.unwrap();
         let expected = rows(&context, sql).await.unwrap();
         assert_eq!(pretty(&found), pretty(&expected), "{sql}");
@@ -165,11 +175,13 @@ async fn what_cannot_be_sent_says_so() {
     context.register_table("t", Arc::new(table)).unwrap();
     assert_eq!(value(&context, "SELECT sum(id) FROM t").await, "45");
     let plan = plan(&context, "SELECT id FROM t").await;
-    let said = physical_plan_to_bytes_with_extension_codec(plan, &NpzPhysicalCodec {}).unwrap_err().to_string();
+    let said =
+        physical_plan_to_bytes_with_extension_codec(plan, &NpzPhysicalCodec {}).unwrap_err().to_string();
     assert!(said.contains("a table of a dataset cannot be sent"), "{said}");
     let logical = context.sql("SELECT id FROM t").await.unwrap();
     let codec = NpzLogicalCodec::default();
-    let said = logical_plan_to_bytes_with_extension_codec(logical.logical_plan(), &codec).unwrap_err().to_string();
+    let said =
+        logical_plan_to_bytes_with_extension_codec(logical.logical_plan(), &codec).unwrap_err().to_string();
     assert!(said.contains("a table of a dataset cannot be sent"), "{said}");
     // Bytes of another codec, and ours cut off.
     let codec = NpzPhysicalCodec {};
@@ -206,7 +218,7 @@ async fn a_table_of_a_dataset_has_its_columns() {
         assert_eq!(crate::shards::text(&context, sql).await, expected);
         assert_eq!(value(&context, "SELECT count(*) FROM t WHERE path LIKE '%1.npz'").await, "3");
         assert_eq!(value(&context, "SELECT x FROM t WHERE row = 4").await, "[4.0, 5.0, 6.0, 7.0]");
-        let plan = crate::shards::plan(&context, "SELECT x FROM t WHERE id = 4").await;
-        assert!(plan.contains("predicate=id@0 = 4"), "{plan}");
+        let plan = crate::shards::plan(&context, "SELECT x FROM t WHERE label = 4").await;
+        assert!(plan.contains("predicate=label@1 = 4"), "{plan}");
     }
 }

@@ -27,7 +27,9 @@ async fn one_file_with_aligned_payloads() {
     let path = folder.path().join("new/out.npz");
     let context = session(2);
     let values = "(VALUES (1, 1.5, true, 'a'), (2, 2.5, false, 'bc'), (3, 3.5, true, '')) AS v(i, f, b, s)";
-    rows(&context, &format!("COPY (SELECT * FROM {values}) TO '{}' STORED AS NPZ", path.display())).await.unwrap();
+    rows(&context, &format!("COPY (SELECT * FROM {values}) TO '{}' STORED AS NPZ", path.display()))
+        .await
+        .unwrap();
     let archive = NpzArchive::open(&path).unwrap();
     let batch = archive.record_batch(&ReadOptions::default()).unwrap();
     assert_eq!((batch.num_rows(), batch.num_columns()), (3, 4));
@@ -52,9 +54,14 @@ async fn tensors_come_back_as_they_were() {
     let context = session(1);
     let root = folder.path().display();
     rows(&context, &format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{root}/in'")).await.unwrap();
-    rows(&context, &format!("COPY t TO '{root}/out/a.npz' STORED AS NPZ OPTIONS (compression 'deflate')")).await.unwrap();
+    rows(&context, &format!("COPY t TO '{root}/out/a.npz' STORED AS NPZ OPTIONS (compression 'deflate')"))
+        .await
+        .unwrap();
     let [a, b] = ["in", "out"].map(|name| {
-        NpzArchive::open(folder.path().join(name).join("a.npz")).unwrap().record_batch(&ReadOptions::default()).unwrap()
+        NpzArchive::open(folder.path().join(name).join("a.npz"))
+            .unwrap()
+            .record_batch(&ReadOptions::default())
+            .unwrap()
     });
     assert_eq!(a, b);
     assert!(std::fs::metadata(folder.path().join("out/a.npz")).unwrap().len() < 3000);
@@ -85,7 +92,8 @@ async fn rows_keep_their_order_if_one_shard_after_the_other_is_written() {
     let mut next = 0_i64;
     for batch in dataset.scan(None, None).unwrap() {
         let batch = batch.unwrap();
-        let ids = arrow_array::cast::AsArray::as_primitive::<arrow_array::types::Int64Type>(batch.column(0)).clone();
+        let ids = arrow_array::cast::AsArray::as_primitive::<arrow_array::types::Int64Type>(batch.column(0))
+            .clone();
         for id in ids.values() {
             assert_eq!(*id, next);
             next += 1;
@@ -125,7 +133,9 @@ async fn inserting_adds_shards() {
     let said = error(&context, "INSERT OVERWRITE t VALUES (1, 0.5)").await;
     assert!(said.contains("not replaced"), "{said}");
     write(folder.path(), "one.npz", &stored(0..2));
-    rows(&context, &format!("CREATE EXTERNAL TABLE one STORED AS NPZ LOCATION '{root}/one.npz'")).await.unwrap();
+    rows(&context, &format!("CREATE EXTERNAL TABLE one STORED AS NPZ LOCATION '{root}/one.npz'"))
+        .await
+        .unwrap();
     let said = error(&context, "INSERT INTO one SELECT * FROM one").await;
     assert!(said.contains("into a directory of shards only"), "{said}");
 }
@@ -133,9 +143,12 @@ async fn inserting_adds_shards() {
 #[tokio::test]
 async fn an_object_store_is_written_to() {
     let (context, _) = session_with(2, &[]).await;
-    rows(&context, "COPY (SELECT value AS id FROM generate_series(1, 100)) TO 'memory:///out/' STORED AS NPZ")
-        .await
-        .unwrap();
+    rows(
+        &context,
+        "COPY (SELECT value AS id FROM generate_series(1, 100)) TO 'memory:///out/' STORED AS NPZ",
+    )
+    .await
+    .unwrap();
     rows(&context, "CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION 'memory:///out/'").await.unwrap();
     assert_eq!(value(&context, "SELECT sum(id) FROM t").await, "5050");
 }
@@ -148,7 +161,11 @@ async fn nulls_options_and_types_that_numpy_does_not_have() {
     for (query, options, expected) in [
         ("SELECT CAST(NULL AS DOUBLE) AS x", "", r#"column "x": "#),
         ("SELECT interval '1 month 1 day' AS x", "", r#"column "x": "#),
-        ("SELECT 1 AS x", "OPTIONS (level '11')", r#"NPZ option level is "11", expected a number from 1 to 9"#),
+        (
+            "SELECT 1 AS x",
+            "OPTIONS (level '11')",
+            r#"NPZ option level is "11", expected a number from 1 to 9"#,
+        ),
         ("SELECT 1 AS x", "OPTIONS (speed '11')", r#"NPZ has no option "speed""#),
     ] {
         let sql = format!("COPY ({query}) TO '{root}/x.npz' STORED AS NPZ {options}");
@@ -156,7 +173,9 @@ async fn nulls_options_and_types_that_numpy_does_not_have() {
         assert!(said.contains(expected), "{sql}: {said}");
         assert!(files(folder.path()).is_empty(), "{sql}: nothing is left behind");
     }
-    let sql = format!("COPY (SELECT CAST(NULL AS DOUBLE) AS x) TO '{root}/x.npz' STORED AS NPZ OPTIONS (nulls 'nan')");
+    let sql = format!(
+        "COPY (SELECT CAST(NULL AS DOUBLE) AS x) TO '{root}/x.npz' STORED AS NPZ OPTIONS (nulls 'nan')"
+    );
     rows(&context, &sql).await.unwrap();
     rows(&context, &format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{root}/x.npz'")).await.unwrap();
     assert_eq!(value(&context, "SELECT isnan(x) FROM t").await, "true");

@@ -44,7 +44,9 @@ async fn the_same_rows_as_of_a_table_in_memory() {
         }
         let limited = rows(&context, &format!("SELECT x FROM t WHERE {filter} LIMIT 5")).await.unwrap();
         let all = rows(&context, &format!("SELECT x FROM m WHERE {filter}")).await.unwrap();
-        let count = |batches: &[arrow_array::RecordBatch]| batches.iter().map(|batch| batch.num_rows()).sum::<usize>();
+        let count = |batches: &[arrow_array::RecordBatch]| {
+            batches.iter().map(|batch| batch.num_rows()).sum::<usize>()
+        };
         assert_eq!(count(&limited), count(&all).min(5), "{filter}");
     }
 }

@@ -6,9 +6,12 @@ use crate::shards::{rows, session_with, stored, value};
 async fn tensors_in_sql() {
     let (context, _) = session_with(1, &[("a.npz", stored(0..20))]).await;
     rows(&context, "CREATE EXTERNAL TABLE flat STORED AS NPZ LOCATION 'memory:///'").await.unwrap();
-    rows(&context, "CREATE EXTERNAL TABLE nested STORED AS NPZ LOCATION 'memory:///' OPTIONS (tensor 'nested')")
-        .await
-        .unwrap();
+    rows(
+        &context,
+        "CREATE EXTERNAL TABLE nested STORED AS NPZ LOCATION 'memory:///' OPTIONS (tensor 'nested')",
+    )
+    .await
+    .unwrap();
     for (sql, expected) in [
         ("SELECT x FROM flat WHERE id = 7", "[7.0, 8.0, 9.0, 10.0]"),
         ("SELECT x[2] FROM flat WHERE id = 7", "8.0"),
@@ -25,10 +28,7 @@ async fn tensors_in_sql() {
         ("SELECT x[2][1] FROM nested WHERE id = 7", "9.0"),
         ("SELECT array_length(x, 2) FROM nested LIMIT 1", "2"),
         ("SELECT flatten(x) FROM nested WHERE id = 7", "[7.0, 8.0, 9.0, 10.0]"),
-        (
-            "SELECT arrow_cast(x, 'List(Float64)') FROM flat WHERE id = 7",
-            "[7.0, 8.0, 9.0, 10.0]",
-        ),
+        ("SELECT arrow_cast(x, 'List(Float64)') FROM flat WHERE id = 7", "[7.0, 8.0, 9.0, 10.0]"),
     ] {
         assert_eq!(value(&context, sql).await, expected, "{sql}");
     }

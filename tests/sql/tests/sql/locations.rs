@@ -31,7 +31,11 @@ async fn files_directories_and_patterns() {
         let context = session(2);
         rows(&context, &format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION {location}")).await.unwrap();
         assert_eq!(value(&context, "SELECT count(*) FROM t").await, expected.to_string(), "{location}");
-        assert_eq!(value(&context, "SELECT count(id) FROM t WHERE id >= 0").await, expected.to_string(), "{location}");
+        assert_eq!(
+            value(&context, "SELECT count(id) FROM t WHERE id >= 0").await,
+            expected.to_string(),
+            "{location}"
+        );
     }
 }
 
@@ -66,9 +70,15 @@ async fn object_stores_with_foreign_objects() {
         ("memory:///", "7"),
     ] {
         rows(&context, "DROP TABLE IF EXISTS t").await.unwrap();
-        rows(&context, &format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{location}'")).await.unwrap();
+        rows(&context, &format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{location}'"))
+            .await
+            .unwrap();
         assert_eq!(value(&context, "SELECT count(*) FROM t").await, expected, "{location}");
-        assert_eq!(value(&context, "SELECT count(*) FROM t WHERE x IS NOT NULL").await, expected, "{location}");
+        assert_eq!(
+            value(&context, "SELECT count(*) FROM t WHERE x IS NOT NULL").await,
+            expected,
+            "{location}"
+        );
     }
 }
 
@@ -138,15 +148,23 @@ async fn what_is_refused() {
             format!("LOCATION '{root}/a/' OPTIONS ('rows' 'cols')"),
             r#"NPZ option rows is "cols", expected axis0 or archive"#,
         ),
-        (format!("LOCATION ('{root}/a/', 'memory:///a')"), "all locations of a table must be in one object store"),
+        (
+            format!("LOCATION ('{root}/a/', 'memory:///a')"),
+            "all locations of a table must be in one object store",
+        ),
         (format!("LOCATION ('{root}/a', '{root}/a')"), "location 2 is the same as another one"),
-        (format!("LOCATION '{root}/id=1/'"), "column id is both a member of shards and the key of a directory"),
+        (
+            format!("LOCATION '{root}/id=1/'"),
+            "column id is both a member of shards and the key of a directory",
+        ),
         (format!("LOCATION '{root}/bad/'"), "bad/a.npz: Failed to locate the end of the central directory."),
     ] {
         let said = error(&context, &format!("CREATE EXTERNAL TABLE t STORED AS NPZ {clause}")).await;
         assert!(said.contains(expected), "{clause}: {said}");
     }
-    let said = error(&context, &format!("CREATE UNBOUNDED EXTERNAL TABLE t STORED AS NPZ LOCATION '{root}/a'")).await;
+    let said =
+        error(&context, &format!("CREATE UNBOUNDED EXTERNAL TABLE t STORED AS NPZ LOCATION '{root}/a'"))
+            .await;
     assert!(said.contains("not unbounded"), "{said}");
 }
 
@@ -167,5 +185,8 @@ async fn a_shard_that_is_added_later_is_seen_and_one_that_is_replaced_too() {
     assert_eq!(value(&context, "SELECT sum(id) FROM t").await, "1");
     std::fs::remove_file(folder.path().join("a.npz")).unwrap();
     assert_eq!(value(&context, "SELECT count(*) FROM t").await, "0");
-    assert_eq!(rows(&context, "SELECT * FROM t").await.unwrap().iter().map(|b| b.num_rows()).sum::<usize>(), 0);
+    assert_eq!(
+        rows(&context, "SELECT * FROM t").await.unwrap().iter().map(|b| b.num_rows()).sum::<usize>(),
+        0
+    );
 }

@@ -9,7 +9,11 @@ fn large() -> Vec<u8> {
     let numbers = || bytes_of((0..ROWS as i64).into_iter(), i64::to_le_bytes);
     let x = vec![7; ROWS as usize * 512];
     archive(
-        &[("id", "<i8", vec![ROWS], numbers()), ("x", "<f4", vec![ROWS, 128], x), ("n", "<i8", vec![ROWS], numbers())],
+        &[
+            ("id", "<i8", vec![ROWS], numbers()),
+            ("x", "<f4", vec![ROWS, 128], x),
+            ("n", "<i8", vec![ROWS], numbers()),
+        ],
         Compression::Stored,
     )
 }
@@ -17,7 +21,8 @@ fn large() -> Vec<u8> {
 #[tokio::test]
 async fn headers_are_read_once_and_only_selected_members_afterwards() {
     let shards: Vec<(String, Vec<u8>)> = (0..4).map(|index| (format!("{index}.npz"), large())).collect();
-    let shards: Vec<(&str, Vec<u8>)> = shards.iter().map(|(key, bytes)| (key.as_str(), bytes.clone())).collect();
+    let shards: Vec<(&str, Vec<u8>)> =
+        shards.iter().map(|(key, bytes)| (key.as_str(), bytes.clone())).collect();
     let (context, store) = session_with(2, &shards).await;
     rows(&context, "CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION 'memory:///'").await.unwrap();
     let (requests, bytes) = store.take();
@@ -39,7 +44,8 @@ async fn headers_are_read_once_and_only_selected_members_afterwards() {
 #[tokio::test]
 async fn a_limit_opens_as_few_shards_and_rows_as_it_needs() {
     let shards: Vec<(String, Vec<u8>)> = (0..20).map(|index| (format!("{index:02}.npz"), large())).collect();
-    let shards: Vec<(&str, Vec<u8>)> = shards.iter().map(|(key, bytes)| (key.as_str(), bytes.clone())).collect();
+    let shards: Vec<(&str, Vec<u8>)> =
+        shards.iter().map(|(key, bytes)| (key.as_str(), bytes.clone())).collect();
     let (context, store) = session_with(2, &shards).await;
     rows(&context, "CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION 'memory:///'").await.unwrap();
     let _headers = store.take();
@@ -56,8 +62,10 @@ async fn a_limit_opens_as_few_shards_and_rows_as_it_needs() {
 
 #[tokio::test]
 async fn a_limit_reads_the_headers_of_as_many_shards_as_it_needs() {
-    let shards: Vec<(String, Vec<u8>)> = (0..200).map(|i| (format!("{i:03}.npz"), stored(i..i + 1))).collect();
-    let shards: Vec<(&str, Vec<u8>)> = shards.iter().map(|(key, bytes)| (key.as_str(), bytes.clone())).collect();
+    let shards: Vec<(String, Vec<u8>)> =
+        (0..200).map(|i| (format!("{i:03}.npz"), stored(i..i + 1))).collect();
+    let shards: Vec<(&str, Vec<u8>)> =
+        shards.iter().map(|(key, bytes)| (key.as_str(), bytes.clone())).collect();
     let (context, store) = session_with(2, &shards).await;
     let create = "CREATE EXTERNAL TABLE t (id BIGINT) STORED AS NPZ LOCATION 'memory:///'";
     rows(&context, create).await.unwrap();

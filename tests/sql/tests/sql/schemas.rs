@@ -93,7 +93,10 @@ async fn a_declared_schema_is_what_the_table_has() {
     assert_eq!(text(&context, "SELECT * FROM t").await, expected);
     assert_eq!(value(&context, "SELECT arrow_typeof(x) FROM t LIMIT 1").await, "Float64");
     // A value that does not fit is an error, not a null.
-    let create = format!("CREATE EXTERNAL TABLE u (x TINYINT) STORED AS NPZ LOCATION '{}/big'", folder.path().display());
+    let create = format!(
+        "CREATE EXTERNAL TABLE u (x TINYINT) STORED AS NPZ LOCATION '{}/big'",
+        folder.path().display()
+    );
     write(folder.path(), "big/a.npz", &shard(&[("x", "<i4", vec![1], 300_i32.to_le_bytes().to_vec())]));
     rows(&context, &create).await.unwrap();
     let said = error(&context, "SELECT x FROM u").await;
@@ -115,7 +118,10 @@ async fn archives_that_are_one_row_each() {
     rows(&context, &create).await.unwrap();
     assert_eq!(value(&context, "SELECT count(*) FROM t").await, "7");
     assert_eq!(value(&context, "SELECT sum(label) FROM t").await, "21");
-    assert_eq!(value(&context, "SELECT image FROM t WHERE label = 3").await, "[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]");
+    assert_eq!(
+        value(&context, "SELECT image FROM t WHERE label = 3").await,
+        "[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]"
+    );
 }
 
 #[tokio::test]

@@ -17,8 +17,8 @@ use npzarrow::npz::{Compression, NpzWriter, WriteOptions};
 use object_store::memory::InMemory;
 use object_store::path::Path as Key;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    ObjectStoreExt as _, PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
 
 /// An array: its name, its dtype, its shape and its bytes.
@@ -36,7 +36,10 @@ pub(crate) fn archive(members: &[Member], compression: Compression) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-pub(crate) fn bytes_of<T, const N: usize>(values: impl Iterator<Item = T>, bytes: fn(T) -> [u8; N]) -> Vec<u8> {
+pub(crate) fn bytes_of<T, const N: usize>(
+    values: impl Iterator<Item = T>,
+    bytes: fn(T) -> [u8; N],
+) -> Vec<u8> {
     values.flat_map(bytes).collect()
 }
 
@@ -92,7 +95,10 @@ pub(crate) fn session(partitions: usize) -> SessionContext {
 }
 
 /// A session with a store of the URL `memory://`, in which requests are counted.
-pub(crate) async fn session_with(partitions: usize, objects: &[(&str, Vec<u8>)]) -> (SessionContext, Arc<Counting>) {
+pub(crate) async fn session_with(
+    partitions: usize,
+    objects: &[(&str, Vec<u8>)],
+) -> (SessionContext, Arc<Counting>) {
     let context = session(partitions);
     let store = Arc::new(Counting::default());
     for (key, bytes) in objects {
@@ -166,7 +172,12 @@ impl fmt::Display for Counting {
 
 #[async_trait]
 impl ObjectStore for Counting {
-    async fn put_opts(&self, key: &Key, payload: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
+    async fn put_opts(
+        &self,
+        key: &Key,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> object_store::Result<PutResult> {
         self.inner.put_opts(key, payload, options).await
     }
 

@@ -16,8 +16,10 @@ use crate::shards::{deflated, mixed, rows, session, session_with, stored, value,
 /// The ids that a plan gives, sorted.
 async fn ids(context: &SessionContext, plan: Arc<dyn ExecutionPlan>) -> Vec<i64> {
     let batches = collect(plan, context.task_ctx()).await.unwrap();
-    let mut ids: Vec<i64> =
-        batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
+    let mut ids: Vec<i64> = batches
+        .iter()
+        .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec())
+        .collect();
     ids.sort_unstable();
     ids
 }
@@ -35,7 +37,12 @@ fn config_of(plan: &Arc<dyn ExecutionPlan>) -> FileScanConfig {
 
 #[tokio::test]
 async fn a_large_stored_file_is_split_among_partitions() {
-    for (bytes, is_remote) in [(stored(0..1000), false), (stored(0..1000), true), (deflated(0..1000), false), (mixed(0..1000), true)] {
+    for (bytes, is_remote) in [
+        (stored(0..1000), false),
+        (stored(0..1000), true),
+        (deflated(0..1000), false),
+        (mixed(0..1000), true),
+    ] {
         let folder = TempDir::new().unwrap();
         for partitions in [1, 2, 3, 7] {
             let (context, _) = session_with(partitions, &[("a.npz", bytes.clone())]).await;
@@ -45,7 +52,9 @@ async fn a_large_stored_file_is_split_among_partitions() {
                 write(folder.path(), "a.npz", &bytes);
                 folder.path().join("a.npz").display().to_string()
             };
-            rows(&context, &format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{location}'")).await.unwrap();
+            rows(&context, &format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{location}'"))
+                .await
+                .unwrap();
             // What fits into one batch is not split.
             rows(&context, "SET datafusion.execution.batch_size = 100").await.unwrap();
             let sql = "SELECT id, x FROM t";
@@ -54,7 +63,10 @@ async fn a_large_stored_file_is_split_among_partitions() {
             assert_eq!(groups.len(), partitions, "{groups:?}");
             assert_eq!(ids(&context, plan).await, (0..1000).collect::<Vec<_>>());
             assert_eq!(value(&context, "SELECT sum(label) FROM t").await, "4500");
-            assert_eq!(value(&context, "SELECT count(*) FROM t WHERE id % 2 = 0 AND x IS NOT NULL").await, "500");
+            assert_eq!(
+                value(&context, "SELECT count(*) FROM t WHERE id % 2 = 0 AND x IS NOT NULL").await,
+                "500"
+            );
         }
     }
 }

@@ -40,7 +40,10 @@ async fn columns_of_directories_need_no_payload() {
 | a     | 10 |
 | b     | 5  |
 +-------+----+";
-    assert_eq!(text(&context, "SELECT split, count(*) AS n FROM t GROUP BY split ORDER BY split").await, expected);
+    assert_eq!(
+        text(&context, "SELECT split, count(*) AS n FROM t GROUP BY split ORDER BY split").await,
+        expected
+    );
     assert_eq!(store.take(), (0, 0));
     let expected = "\
 +---------------+----+
