@@ -32,6 +32,8 @@ pub(crate) use discover::Found;
 pub(crate) use hive::{KeyType, parse as parse_hive};
 #[cfg(feature = "table-provider")]
 pub(crate) use merge::merge;
+#[cfg(feature = "table-provider")]
+pub(crate) use options::Conversion;
 pub use options::{DatasetOptions, OnError};
 pub use plan::{Task, TaskShard};
 #[cfg(feature = "table-provider")]

@@ -18,7 +18,7 @@ use super::options::NpzOptions;
 use super::partitions;
 use super::store::Shards;
 use super::table::{Extras, NpzTable};
-use crate::dataset::merge;
+use crate::dataset::{Conversion, merge};
 
 /// Makes [`NpzTable`]s of `CREATE EXTERNAL TABLE … STORED AS NPZ LOCATION '…' [PARTITIONED BY …] [OPTIONS …]`.
 ///
@@ -80,29 +80,24 @@ impl Declared {
             );
         }
         let partitions = self.partition_columns(session, &metas)?;
-        let file_schema = match &self.schema {
-            Some(schema) => {
-                options.dataset.cast = true;
-                let is_member =
-                    |field: &&FieldRef| partitions.iter().all(|other| other.name() != field.name());
-                Arc::new(Schema::new(schema.fields().iter().filter(is_member).cloned().collect::<Vec<_>>()))
+        let file_schema = if let Some(schema) = &self.schema {
+            options.dataset.conversion = Conversion::Cast;
+            let is_member = |field: &&FieldRef| partitions.iter().all(|other| other.name() != field.name());
+            Arc::new(Schema::new(schema.fields().iter().filter(is_member).cloned().collect::<Vec<_>>()))
+        } else {
+            let cache = session.runtime_env().cache_manager.get_file_metadata_cache();
+            let concurrency = session.config_options().execution.meta_fetch_concurrency.get();
+            let shards = Shards::new(url, &store, &options);
+            let infos = shards.infos(&metas, Some(&cache), concurrency).await?;
+            let fields = merge(&infos, &options.dataset)?;
+            let twice = fields.iter().find(|field| partitions.iter().any(|other| other.name() == field.name()));
+            if let Some(field) = twice {
+                return plan_err!(
+                    "column {} is both a member of shards and the key of a directory: choose with PARTITIONED BY or the option columns",
+                    field.name()
+                );
             }
-            None => {
-                let cache = session.runtime_env().cache_manager.get_file_metadata_cache();
-                let concurrency = session.config_options().execution.meta_fetch_concurrency.get();
-                let shards = Shards::new(url, &store, &options);
-                let infos = shards.infos(&metas, Some(&cache), concurrency).await?;
-                let fields = merge(&infos, &options.dataset)?;
-                let twice =
-                    fields.iter().find(|field| partitions.iter().any(|other| other.name() == field.name()));
-                if let Some(field) = twice {
-                    return plan_err!(
-                        "column {} is both a member of shards and the key of a directory: choose with PARTITIONED BY or the option columns",
-                        field.name()
-                    );
-                }
-                Arc::new(Schema::new(fields))
-            }
+            Arc::new(Schema::new(fields))
         };
         let schema = TableSchema::builder(file_schema).with_table_partition_cols(partitions).build();
         Ok(NpzTable::new(files, NpzFormat::new(options), schema, self.extras))

@@ -19,6 +19,7 @@ use super::store::Shards;
 use crate::NpzDataset;
 use crate::convert::to_u64;
 use crate::dataset::NumberedShard;
+use crate::source::remote::blocking;
 
 /// Where a table has its shards from.
 #[derive(Debug, Clone)]
@@ -69,7 +70,7 @@ impl Files {
             }
             Self::Dataset { dataset, has_path } => {
                 let look = dataset.clone();
-                let look = move || crate::source::remote::blocking(|| look.shards().map(<[_]>::to_vec));
+                let look = move || blocking(|| look.shards().map(<[_]>::to_vec));
                 let shards = SpawnedTask::spawn_blocking(look).await;
                 let shards = shards.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
                 let keys = columns.len().saturating_sub(usize::from(*has_path));

@@ -32,17 +32,14 @@ impl Location {
             }
             None => None,
         };
-        let (store, path) = match local {
-            Some(path) => {
-                let path = path.to_str().ok_or_else(|| invalid(&"not UTF-8"))?.to_owned();
-                (ObjectStoreUrl::local_filesystem(), path)
-            }
-            None => {
-                let (scheme, rest) = text.split_once("://").unwrap_or_default();
-                let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-                let base = Url::parse(&format!("{scheme}://{host}/")).map_err(|error| invalid(&error))?;
-                (ObjectStoreUrl::parse(base.as_str())?, path.to_owned())
-            }
+        let (store, path) = if let Some(path) = local {
+            let path = path.to_str().ok_or_else(|| invalid(&"not UTF-8"))?.to_owned();
+            (ObjectStoreUrl::local_filesystem(), path)
+        } else {
+            let (scheme, rest) = text.split_once("://").unwrap_or_default();
+            let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let base = Url::parse(&format!("{scheme}://{host}/")).map_err(|error| invalid(&error))?;
+            (ObjectStoreUrl::parse(base.as_str())?, path.to_owned())
         };
         let path = path.trim_start_matches('/').to_owned();
         let is_pattern = path.contains(['*', '?', '[']);

@@ -57,18 +57,15 @@ impl FileOpener for NpzOpener {
             }
             let reads_files = this.reads_files(&shard.info);
             let (bytes, dataset) = (this.bytes.clone(), this.shards.dataset());
-            let (reader, interrupt): (BoxReader, Option<Interrupt>) = match &this.predicate {
-                Some(predicate) => {
-                    let (predicate, schema) = (Arc::clone(predicate), Arc::clone(&this.schema));
-                    let reader = FilteredReader::new(dataset, shard, rows, predicate, schema);
-                    (Box::new(Limited { reader, left: limit }), None)
-                }
-                None => {
-                    let fields = this.schema.fields().iter().cloned();
-                    let reader = ScanReader::of_shard(dataset, &shard, within(rows, limit), fields);
-                    let interrupt = reader.interrupt().clone();
-                    (Box::new(reader.map(|batch| batch.map_err(DataFusionError::from))), Some(interrupt))
-                }
+            let (reader, interrupt): (BoxReader, Option<Interrupt>) = if let Some(predicate) = &this.predicate {
+                let (predicate, schema) = (Arc::clone(predicate), Arc::clone(&this.schema));
+                let reader = FilteredReader::new(dataset, shard, rows, predicate, schema);
+                (Box::new(Limited { reader, left: limit }), None)
+            } else {
+                let fields = this.schema.fields().iter().cloned();
+                let reader = ScanReader::of_shard(dataset, &shard, within(rows, limit), fields);
+                let interrupt = reader.interrupt().clone();
+                (Box::new(reader.map(|batch| batch.map_err(DataFusionError::from))), Some(interrupt))
             };
             let stream = if reads_files { stream::iter(reader).boxed() } else { ahead(reader, interrupt) };
             Ok(stream

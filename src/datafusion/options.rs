@@ -130,7 +130,7 @@ impl NpzOptions {
             "string_view" => dataset.arrow.string_view = flag()?,
             "bool8" => dataset.arrow.bool8 = flag()?,
             "columns" => {
-                dataset.columns = Some(value.split(',').map(|name| name.trim().to_owned()).collect())
+                dataset.columns = Some(value.split(',').map(|name| name.trim().to_owned()).collect());
             }
             "unsupported" => {
                 dataset.unsupported = match &*lower {

@@ -36,6 +36,7 @@ use super::partitions;
 use super::source::NpzSource;
 use super::statistics;
 use crate::NpzDataset;
+use crate::source::remote::blocking;
 
 /// Shards as a DataFusion table.
 ///
@@ -101,7 +102,7 @@ impl NpzTable {
     /// As [`NpzDataset::look`].
     pub async fn of_dataset(dataset: NpzDataset) -> Result<Self> {
         let look = dataset.clone();
-        let look = move || crate::source::remote::blocking(|| look.columns().cloned());
+        let look = move || blocking(|| look.columns().cloned());
         let columns = SpawnedTask::spawn_blocking(look).await;
         let columns = columns.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
         let [members, hive, path] = columns.by_origin();

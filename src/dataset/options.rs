@@ -48,8 +48,26 @@ pub struct DatasetOptions {
     pub unsupported: Unsupported,
     /// Whether integers and floats of different widths are widened to one type, rather than being an error.
     pub widen: bool,
-    /// Whether arrays are cast to the types of a schema that was declared, rather than found.
-    pub(crate) cast: bool,
+    /// What happens to arrays of another type than the schema's.
+    pub(crate) conversion: Conversion,
+}
+
+/// What happens to arrays of another type than the schema's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Conversion {
+    /// They are an error, unless they were to be widened.
+    #[default]
+    None,
+    /// They are cast: the schema was declared, rather than found.
+    #[cfg(feature = "table-provider")]
+    Cast,
+}
+
+impl Conversion {
+    /// True if arrays are cast.
+    pub(crate) fn is_cast(self) -> bool {
+        self != Self::None
+    }
 }
 
 impl DatasetOptions {
@@ -74,7 +92,7 @@ impl Default for DatasetOptions {
             on_error: OnError::Raise,
             unsupported: Unsupported::Raise,
             widen: false,
-            cast: false,
+            conversion: Conversion::None,
         }
     }
 }

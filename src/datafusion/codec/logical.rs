@@ -18,6 +18,7 @@ use super::super::files::Files;
 use super::super::format::{NpzFormat, NpzFormatFactory};
 use super::super::location;
 use super::super::table::{Extras, NpzTable};
+use crate::dataset::Conversion;
 use super::message::{Table, decode, encode, is_ours, options, required};
 
 /// Stands for the factory of the format, which has no state.
@@ -62,7 +63,7 @@ impl NpzLogicalCodec {
             partitions: Some((&partitions).try_into()?),
             order: order.collect::<Result<_>>()?,
             definition: extras.definition.clone(),
-            cast: table.options().dataset.cast,
+            cast: table.options().dataset.conversion == Conversion::Cast,
         };
         encode(&table, buffer)
     }

@@ -7,6 +7,7 @@ use datafusion_proto::protobuf;
 use prost::Message;
 
 use super::super::options::NpzOptions;
+use crate::dataset::Conversion;
 
 /// What every message begins with: these bytes are ours, in this version.
 const TAG: &[u8; 8] = b"npzarrw\x01";
@@ -40,23 +41,13 @@ pub(super) struct Sink {
     pub(super) options: BTreeMap<String, String>,
 }
 
-/// A node of a physical plan.
+/// A node of a physical plan: one of these.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Node {
-    #[prost(oneof = "node::Kind", tags = "1, 2")]
-    pub(super) kind: Option<node::Kind>,
-}
-
-/// What a node is.
-pub(super) mod node {
-    /// What a node is.
-    #[derive(Clone, PartialEq, prost::Oneof)]
-    pub(crate) enum Kind {
-        #[prost(message, tag = "1")]
-        Scan(super::Scan),
-        #[prost(message, tag = "2")]
-        Sink(super::Sink),
-    }
+    #[prost(message, optional, tag = "1")]
+    pub(super) scan: Option<Scan>,
+    #[prost(message, optional, tag = "2")]
+    pub(super) sink: Option<Sink>,
 }
 
 /// A table.
@@ -105,6 +96,6 @@ pub(super) fn required<T>(part: Option<T>, name: &str) -> Result<T> {
 /// The options that were said, with whether a schema was declared.
 pub(super) fn options(said: &BTreeMap<String, String>, cast: bool) -> Result<NpzOptions> {
     let mut options = NpzOptions::parse(said)?;
-    options.dataset.cast = cast;
+    options.dataset.conversion = if cast { Conversion::Cast } else { Conversion::None };
     Ok(options)
 }
