@@ -26,8 +26,16 @@ mod scan;
 mod shard;
 mod table;
 
+#[cfg(feature = "cli")]
+pub(crate) use discover::{Found, discover};
+#[cfg(feature = "cli")]
+pub(crate) use merge::{Merged, survey};
+#[cfg(feature = "cli")]
+pub(crate) use options::Lengths;
 pub use options::{DatasetOptions, OnError};
 pub use plan::{Task, TaskShard};
 pub use scan::{ScanReader, Waited};
 pub use shard::{ColumnInfo, ShardInfo};
+#[cfg(feature = "cli")]
+pub(crate) use shard::{Opened, is_npy};
 pub use table::{Columns, NpzDataset};

@@ -24,15 +24,15 @@ const MATCHING: MatchOptions = MatchOptions {
     not(feature = "object-store"),
     expect(dead_code, reason = "files tell their size when they are opened")
 )]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// The file or URL, as it is shown.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The URL that is opened, if it says more than is shown.
-    pub(super) url: Option<String>,
+    pub(crate) url: Option<String>,
     /// The size, if a listing has told.
-    pub(super) size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// The version, if a listing has told.
-    pub(super) version: Option<String>,
+    pub(crate) version: Option<String>,
 }
 
 impl From<PathBuf> for Found {
@@ -47,7 +47,7 @@ impl From<PathBuf> for Found {
 /// # Errors
 ///
 /// Nothing matches; a directory cannot be read.
-pub(super) fn discover(source: &str, options: &DatasetOptions) -> Result<Vec<Found>> {
+pub(crate) fn discover(source: &str, options: &DatasetOptions) -> Result<Vec<Found>> {
     #[cfg(feature = "object-store")]
     if is_url(source) {
         let listed = list(source, &options.remote)?.into_iter();

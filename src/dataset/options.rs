@@ -15,6 +15,16 @@ pub enum OnError {
     Skip,
 }
 
+/// What the arrays of a shard must have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lengths {
+    /// Their length: they are columns.
+    Equal,
+    /// Nothing: one is read without the others, or none.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "for the program"))]
+    Any,
+}
+
 /// How shards become a table.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -48,6 +58,8 @@ pub struct DatasetOptions {
     pub unsupported: Unsupported,
     /// Whether integers and floats of different widths are widened to one type, rather than being an error.
     pub widen: bool,
+    /// Whether the arrays of a shard may differ in length.
+    pub(crate) lengths: Lengths,
 }
 
 impl DatasetOptions {
@@ -72,6 +84,7 @@ impl Default for DatasetOptions {
             on_error: OnError::Raise,
             unsupported: Unsupported::Raise,
             widen: false,
+            lengths: Lengths::Equal,
         }
     }
 }
