@@ -2,6 +2,8 @@
 
 use std::io;
 use std::path::Path;
+#[cfg(not(feature = "object-store"))]
+use std::path::PathBuf;
 
 use super::context::Access;
 use crate::array::NpyArray;
@@ -26,7 +28,11 @@ pub(super) fn expand(patterns: &[String], access: &Access) -> Result<Vec<Found>>
         let is_plain =
             !pattern.contains("://") && !pattern.contains(['*', '?', '[']) && !Path::new(pattern).is_dir();
         if is_plain || is_table_at_url(pattern) {
-            files.push(Found::from(Path::new(pattern).to_owned()));
+            #[cfg(feature = "object-store")]
+            let path = local_path(pattern).unwrap_or_else(|| pattern.into());
+            #[cfg(not(feature = "object-store"))]
+            let path: PathBuf = pattern.into();
+            files.push(Found::from(path));
         } else {
             files.extend(discover(pattern, &options)?);
         }
