@@ -9,7 +9,7 @@ use npzarrow::NpzArchive;
 use npzarrow::arrow::ArrowOptions;
 use npzarrow::cli::{Shell, run};
 use npzarrow::npy::{Dtype, Header, Order, Shape};
-use npzarrow::npz::{NpzWriter, ReadOptions, WriteOptions};
+use npzarrow::npz::{Compression, NpzWriter, ReadOptions, WriteOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -333,6 +333,33 @@ fn verify_names_what_is_bad_and_goes_on() {
     let oks: Vec<Value> =
         output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["ok"].clone()).collect();
     assert_eq!((code, oks), (1, vec![Value::Bool(true), Value::Bool(false), Value::Bool(false)]));
+}
+
+#[test]
+fn long_members_are_verified_piece_by_piece() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("long.npz");
+    let rows = 70 << 20;
+    let header = |shape: &[u64], order| {
+        Header::try_new(&Dtype::from_type_str("|u1").unwrap(), order, &Shape::new(shape.to_vec())).unwrap()
+    };
+    let zeros = vec![0; rows];
+    for (compression, order) in [(Compression::Stored, Order::C), (Compression::DEFLATED, Order::Fortran)] {
+        let mut writer =
+            NpzWriter::create(&path, &WriteOptions::default().with_compression(compression)).unwrap();
+        writer.add("x", &header(&[rows as u64 / 2, 2], order), &zeros).unwrap();
+        writer.commit().unwrap();
+        let (code, output) = call(&["verify", path.to_str().unwrap()]);
+        assert!(code == 0 && output.contains("ok, 1 array, 73.4 MB"), "{output}");
+        // The checksum in the directory, and one byte of what it is of.
+        let mut bytes = fs::read(&path).unwrap();
+        let entry = bytes.windows(4).rposition(|window| window == b"PK\x01\x02").unwrap();
+        bytes[entry + 16] ^= 1;
+        bytes[14] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let (code, output) = call(&["verify", path.to_str().unwrap()]);
+        assert!(code == 1 && output.contains("long.npz: x.npy: checksum is "), "{output}");
+    }
 }
 
 #[test]
