@@ -422,10 +422,10 @@ class TestWriting:
     @pytest.mark.parametrize("arrays", [{}, {"id": np.arange(10)}, MANY], ids=["none", "small", "in parts"])
     @pytest.mark.parametrize("compression", [None, "deflate"])
     def test_archives(self, bucket: Writing, arrays: dict[str, Any], compression: Any) -> None:
+        file = io.BytesIO()
+        nz.write_npz(file, arrays, compression=compression)
         for _ in range(2):  # the second replaces the first
             nz.write_npz(bucket.url, arrays, compression=compression, storage_options=bucket.options)
-            file = io.BytesIO()
-            nz.write_npz(file, arrays, compression=compression)
             assert bucket.objects() == {"a b/x.npz": file.getvalue()}
         etag = bucket.client.head_object(Bucket="written", Key="a b/x.npz")["ETag"]
         parts = re.fullmatch(r'"[0-9a-f]{32}(?:-(\d+))?"', etag)
@@ -570,7 +570,8 @@ class TestProgram:
 
     @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
     def test_ctrl_c_while_an_object_is_written(self, bucket: Writing, tmp_path: Path) -> None:
-        np.savez(tmp_path / "x.npz", **{f"x{i}": np.random.default_rng(i).random(4_000_000) for i in range(8)})
+        arrays = {f"x{i}": np.random.default_rng(i).random(4_000_000) for i in range(8)}
+        (tmp_path / "x.npz").write_bytes(savez(**arrays))
         command = [str(PROGRAM), "align", str(tmp_path / "x.npz"), "-o", bucket.url, *storage(bucket.options)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
             while process.poll() is None and not bucket.uploads():
