@@ -70,6 +70,10 @@ impl Access {
     }
 
     /// Files as one table: their own arrays and no others, of any length; files that cannot be read are told of.
+    #[cfg_attr(
+        not(feature = "object-store"),
+        expect(clippy::unused_self, reason = "it says how stores are reached")
+    )]
     pub(super) fn dataset_options(&self, columns: &[String]) -> DatasetOptions {
         DatasetOptions {
             columns: (!columns.is_empty()).then(|| columns.to_vec()),

@@ -19,7 +19,6 @@ pub(crate) struct Merged<'a> {
     /// How many shards have it.
     pub(crate) count: usize,
     /// Where it is something else, and what.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "shown by the program"))]
     pub(crate) others: Vec<(&'a Path, FieldRef)>,
 }
 

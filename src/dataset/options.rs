@@ -21,7 +21,6 @@ pub(crate) enum Lengths {
     /// Their length: they are columns.
     Equal,
     /// Nothing: one is read without the others, or none.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "for the program"))]
     Any,
 }
 
