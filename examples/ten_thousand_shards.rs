@@ -78,8 +78,7 @@ fn write_shards(folder: &Path, shards: u64) -> Result {
         let labels: Vec<u8> = ids.clone().flat_map(|id| u32::to_le_bytes((id % 10) as u32)).collect();
         let vectors: Vec<u8> =
             ids.flat_map(|id| (0..16).flat_map(move |k| ((id + k) as f32).to_le_bytes())).collect();
-        let mut writer =
-            NpzWriter::create(day.join(format!("{shard:05}.npz")), &WriteOptions::default())?;
+        let mut writer = NpzWriter::create(day.join(format!("{shard:05}.npz")), &WriteOptions::default())?;
         writer.add_all([("id", &id, &*ids_bytes), ("label", &label, &*labels), ("x", &x, &*vectors)])?;
         writer.commit()?;
     }

@@ -1,12 +1,20 @@
 //! The program `npzarrow`: look at archives and arrays, check them, align them, convert them, from the shell.
 //!
-//! Use this module to run it from another program, as the Python package does. Results go to the standard output, as
-//! tables or, with `--json`, as one JSON object per line; errors go to the standard error, one line each; progress is
-//! shown there, too, if that is a terminal. The exit code is 0 if all went well, 1 if a file is bad or cannot be read,
-//! and 2 if the arguments make no sense.
+//! Use this module to run it from another program, as the Python package does. Files are paths, globs, folders, and with
+//! the feature `object-store` URLs. Results go to the output, as tables or, with `--json`, as one JSON object per line;
+//! errors go to the standard error, one line each; a bar shows progress there, if that is a terminal.
+//!
+//! | exit code | means |
+//! |---|---|
+//! | 0 | all went well |
+//! | 1 | a file is bad or cannot be read or written, or files disagree |
+//! | 2 | the arguments make no sense |
+//! | 130 | it was interrupted; what was being written is not there |
 
 mod align;
 mod args;
+mod bins;
+mod context;
 mod convert;
 mod files;
 mod format;
@@ -15,18 +23,27 @@ mod ls;
 mod numbers;
 mod plot;
 mod progress;
+mod scan;
 mod schema;
+mod signal;
 mod stat;
 mod table;
+mod tables;
 mod verify;
 
 use std::ffi::OsString;
+use std::fmt::{self, Display};
 use std::io::{self, Write};
 
 use clap::Parser as _;
+pub use signal::run_in_terminal;
 
 use self::args::{Arguments, Command};
+use self::context::{Access, Context, Paint};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+#[cfg(feature = "object-store")]
+use crate::source::RemoteOptions;
 
 /// All went well.
 const DONE: u8 = 0;
@@ -34,6 +51,8 @@ const DONE: u8 = 0;
 const FAILED: u8 = 1;
 /// The arguments make no sense.
 const MISUSED: u8 = 2;
+/// Somebody pressed Ctrl-C: 128 and the number of the signal, as shells have it.
+const INTERRUPTED: u8 = 130;
 
 /// Runs the program with arguments, of which the first is its name, and returns its exit code.
 ///
@@ -48,56 +67,128 @@ where
     I: IntoIterator,
     I::Item: Into<OsString> + Clone,
 {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
-        Err(error) if error.use_stderr() => {
-            let _printed = error.print();
-            return MISUSED;
+    Shell::new(output).run(arguments)
+}
+
+/// What the program runs in.
+pub struct Shell<'a> {
+    output: &'a mut dyn Write,
+    interrupt: Interrupt,
+    colours: bool,
+}
+
+impl fmt::Debug for Shell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shell").field("colours", &self.colours).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Shell<'a> {
+    /// Results go to this output, without colours.
+    pub fn new(output: &'a mut dyn Write) -> Self {
+        Self { output, interrupt: Interrupt::default(), colours: false }
+    }
+
+    /// Sets the flag that ends the work.
+    #[must_use]
+    pub fn with_interrupt(self, interrupt: Interrupt) -> Self {
+        Self { interrupt, ..self }
+    }
+
+    /// Sets whether results have the colours of a terminal.
+    #[must_use]
+    pub fn with_colours(self, colours: bool) -> Self {
+        Self { colours, ..self }
+    }
+
+    /// Runs the program with arguments, of which the first is its name, and returns its exit code.
+    pub fn run<I>(self, arguments: I) -> u8
+    where
+        I: IntoIterator,
+        I::Item: Into<OsString> + Clone,
+    {
+        let arguments = match Arguments::try_parse_from(arguments) {
+            Ok(arguments) => arguments,
+            Err(error) if error.use_stderr() => {
+                let _printed = error.print();
+                return MISUSED;
+            }
+            // Help and version.
+            Err(error) => {
+                let _printed = write!(self.output, "{}", error.render());
+                return DONE;
+            }
+        };
+        let interrupt = self.interrupt.clone();
+        let result = self.context(&arguments).and_then(|mut context| dispatch(&arguments, &mut context));
+        match result {
+            _ if interrupt.check().is_err() => {
+                complain("interrupted");
+                INTERRUPTED
+            }
+            Ok(true) => DONE,
+            Ok(false) => FAILED,
+            Err(error) if is_broken_pipe(&error) => DONE,
+            Err(error) => {
+                complain(&error);
+                FAILED
+            }
         }
-        // Help and version.
-        Err(error) => {
-            let _printed = write!(output, "{}", error.render());
-            return DONE;
-        }
-    };
-    let json = arguments.json;
-    let result = match arguments.command {
-        Command::Ls(ls) => ls::run(&ls, json, output),
-        Command::Schema(schema) => schema::run(&schema, json, output),
-        Command::Head(head) => head::run(&head, json, output),
-        Command::Stat(stat) => stat::run(&stat, json, output),
-        Command::Verify(verify) => verify::run(&verify, json, output),
-        Command::Align(align) => align::run(&align, json, output),
-        Command::Convert(convert) => convert::run(&convert, json, output),
-        Command::Plot(plot) => plot::run(&plot, json, output),
-    };
-    match result {
-        Ok(true) => DONE,
-        Ok(false) => FAILED,
-        Err(error) if is_broken_pipe(&error) => DONE,
-        Err(error) => {
-            complain(&error);
-            FAILED
-        }
+    }
+
+    #[cfg_attr(
+        not(feature = "object-store"),
+        expect(clippy::unnecessary_wraps, reason = "options can be wrong")
+    )]
+    fn context(self, arguments: &Arguments) -> Result<Context<'a>> {
+        let Self { output, interrupt, colours } = self;
+        #[cfg(feature = "object-store")]
+        let remote = RemoteOptions::try_from_storage(arguments.storage_option.iter().cloned())?
+            .with_interrupt(interrupt.clone());
+        let access = Access {
+            interrupt,
+            #[cfg(feature = "object-store")]
+            remote,
+        };
+        Ok(Context { output, json: arguments.json, colours, access })
+    }
+}
+
+fn dispatch(arguments: &Arguments, context: &mut Context<'_>) -> Result<bool> {
+    match &arguments.command {
+        Command::Ls(ls) => ls::run(ls, context),
+        Command::Schema(schema) => schema::run(schema, context),
+        Command::Head(head) => head::run(head, context),
+        Command::Stat(stat) => stat::run(stat, context),
+        Command::Verify(verify) => verify::run(verify, context),
+        Command::Align(align) => align::run(align, context),
+        Command::Convert(convert) => convert::run(convert, context),
+        Command::Plot(plot) => plot::run(plot, context),
     }
 }
 
 /// Tells of an error, in one line.
-fn complain(error: &Error) {
-    let _told = writeln!(io::stderr(), "npzarrow: {error}");
+fn complain(error: impl Display) {
+    let name = Paint::Bad.on("npzarrow:", signal::shows_colours(&io::stderr()));
+    let _told = writeln!(io::stderr(), "{name} {error}");
 }
 
 fn is_broken_pipe(error: &Error) -> bool {
     matches!(error.kind(), crate::ErrorKind::Io(cause) if cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Runs a job for each file; tells of those that fail and goes on. False if any did.
-fn each<T>(items: impl IntoIterator<Item = T>, mut job: impl FnMut(T) -> Result<()>) -> Result<bool> {
+/// Runs a job for each file; tells of those that fail and goes on, unless it is interrupted. False if any did.
+fn each<T>(
+    context: &mut Context<'_>,
+    items: impl IntoIterator<Item = T>,
+    mut job: impl FnMut(&mut Context<'_>, T) -> Result<()>,
+) -> Result<bool> {
     let mut all_good = true;
     for item in items {
-        match job(item) {
+        match job(context, item) {
             Err(error) if is_broken_pipe(&error) => return Err(error),
             Err(error) => {
+                context.interrupt.check()?;
                 complain(&error);
                 all_good = false;
             }

@@ -26,14 +26,20 @@ mod scan;
 mod shard;
 mod table;
 
-#[cfg(feature = "table-provider")]
+#[cfg(any(feature = "cli", feature = "table-provider"))]
 pub(crate) use discover::Found;
+#[cfg(feature = "cli")]
+pub(crate) use discover::discover;
 #[cfg(feature = "table-provider")]
 pub(crate) use hive::{KeyType, parse as parse_hive};
 #[cfg(feature = "table-provider")]
 pub(crate) use merge::merge;
+#[cfg(feature = "cli")]
+pub(crate) use merge::{Merged, survey};
 #[cfg(feature = "table-provider")]
 pub(crate) use options::Conversion;
+#[cfg(feature = "cli")]
+pub(crate) use options::Lengths;
 pub use options::{DatasetOptions, OnError};
 pub use plan::{Task, TaskShard};
 #[cfg(feature = "table-provider")]
@@ -42,4 +48,6 @@ pub use scan::{ScanReader, Waited};
 #[cfg(feature = "table-provider")]
 pub(crate) use shard::unchanged;
 pub use shard::{ColumnInfo, ShardInfo};
+#[cfg(feature = "cli")]
+pub(crate) use shard::{Opened, is_npy};
 pub use table::{Columns, NpzDataset};

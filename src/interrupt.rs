@@ -26,6 +26,12 @@ impl Interrupt {
         Self(Some(Arc::default()))
     }
 
+    /// Returns the flag, if it can be set at all: for handlers of signals.
+    #[cfg(feature = "cli")]
+    pub(crate) fn flag(&self) -> Option<&Arc<AtomicBool>> {
+        self.0.as_ref()
+    }
+
     /// Sets the flag for good.
     pub fn request(&self) {
         if let Some(flag) = &self.0 {

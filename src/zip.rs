@@ -11,7 +11,7 @@
 //! 5. [`crc32`](crate::checksum::crc32) of the result must be [`Entry::crc32`].
 //!
 //! The way back needs the sizes beforehand: [`DirectoryBuilder`] makes the headers and the directory,
-//! [`deflate_block`] compresses.
+//! [`deflate_block`] and [`deflate_whole`] compress.
 //!
 //! The policy, in one place each: the directory is authoritative and the local header must agree with it
 //! (`local.rs`); exactly one end record fits the file (`end.rs`); members overlap neither each other nor the
@@ -40,7 +40,7 @@ mod local;
 mod names;
 mod write;
 
-pub use deflate::{WINDOW_LEN, deflate_block};
+pub use deflate::{WINDOW_LEN, deflate_block, deflate_whole};
 pub use directory::Directory;
 pub use end::{EndRecord, tail_len};
 pub use entry::{Entry, Method};

@@ -10,7 +10,7 @@ from npzarrow._core import _run
 
 def main() -> int:
     """Run the program with the arguments of this process, and return its exit code."""
-    # The work is not Python's: Ctrl-C and a reader that is gone end it as they end any program.
+    # The work is not Python's: the program has a handler of its own, which ends it with nothing half done.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     return _run(["npzarrow", *sys.argv[1:]])
 

@@ -520,9 +520,7 @@ def write_npz(
         [('id', 192, True), ('image', 384, True)]
     """
 
-def align(
-    source: Source, dest: Destination, *, align: int = 64, storage_options: dict[str, str] | None = None
-) -> None:
+def align(source: Source, dest: Destination, *, align: int = 64, storage_options: dict[str, str] | None = None) -> None:
     """Rewrite an archive so that its payloads begin at multiples of 64 bytes, and can be mapped.
 
     Members are copied as they are: nothing is inflated or compressed, and what is no array is kept. The checksums of

@@ -21,7 +21,7 @@ const PIECE_LEN: usize = 1 << 20;
 /// A destination, opened.
 pub(crate) enum Output {
     /// A path or a URL, at which a file or an object appears when it is committed.
-    Path(Pending),
+    Path(Box<Pending>),
     /// An object with `write`.
     File(Py<PyAny>),
 }
@@ -32,10 +32,10 @@ impl Output {
         let py = dest.py();
         let text = dest.cast::<PyString>().ok().and_then(|text| text.to_str().ok());
         if let Some(url) = text.filter(|text| is_url(text) || local_path(text).is_some()) {
-            return Ok(Self::Path(options.create(url).or_raise(py)?));
+            return Ok(Self::Path(Box::new(options.create(url).or_raise(py)?)));
         }
         if let Some(path) = path_of(dest)? {
-            return Ok(Self::Path(options.create(path).or_raise(py)?));
+            return Ok(Self::Path(Box::new(options.create(path).or_raise(py)?)));
         }
         if dest.hasattr(intern!(py, "write"))? {
             return Ok(Self::File(dest.clone().unbind()));
@@ -46,15 +46,16 @@ impl Output {
 
     /// True if Ctrl-C must be looked for, however little is written.
     pub(crate) fn is_remote(&self) -> bool {
-        matches!(self, Self::Path(Pending::Object(_)))
+        matches!(self, Self::Path(pending) if matches!(**pending, Pending::Object(_)))
     }
 
     /// Sets the flag that ends waiting.
     pub(crate) fn with_interrupt(self, interrupt: &Interrupt) -> Self {
         match self {
-            Self::Path(Pending::Object(object)) => {
-                Self::Path(Pending::Object(object.with_interrupt(interrupt.clone())))
-            }
+            Self::Path(pending) => Self::Path(Box::new(match *pending {
+                Pending::Object(object) => Pending::Object(object.with_interrupt(interrupt.clone())),
+                other => other,
+            })),
             other => other,
         }
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -67,3 +68,36 @@ def test_align_then_map(shards: Path) -> None:
     assert run("align", "--in-place", str(shards / "train-*.npz")).returncode == 0
     batch = nz.read_npz(shards / "train-0.npz", mmap=True)
     assert set(batch.transfers.values()) == {"shared"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
+@pytest.mark.parametrize("no_color", [False, True])
+def test_colours_and_bars_for_terminals_only(shards: Path, monkeypatch: pytest.MonkeyPatch, no_color: bool) -> None:
+    import pty  # noqa: PLC0415 - not on Windows
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        command = [str(PROGRAM), "verify", str(shards)]
+        done = subprocess.run(command, check=False, stdout=theirs, stderr=subprocess.PIPE, stdin=theirs)  # noqa: S603
+        os.close(theirs)
+        shown = b""
+        while b"all is well" not in shown:
+            shown += terminal.read(4096)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (b"\x1b[32mok\x1b[0m" in shown) != no_color
+    assert "\x1b" not in run("verify", str(shards)).stdout
+
+
+def test_any_archive_can_be_written_from_what_we_read(shards: Path) -> None:
+    """What reading gives, writing takes: batches, streams and scans."""
+    scan = nz.scan_npz(str(shards / "train-*.npz"))
+    for data in (nz.read_npz(shards / "train-0.npz"), scan, scan.to_pyarrow(), scan.to_polars().collect()):
+        nz.write_npz(shards / "again.bin", data)
+        found = nz.load_npz(shards / "again.bin")
+        assert found["image"].shape[1:] == (4, 5)
+        assert found["id"][:3].tolist() == [0, 1, 2]
+        assert found["image"].dtype == np.uint8

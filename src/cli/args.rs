@@ -7,14 +7,28 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Look at NumPy's npz and npy files, check, align and convert them.
 #[derive(Debug, Parser)]
 #[command(name = "npzarrow", version, max_term_width = 80)]
-#[command(after_help = "Files are paths, globs such as 'train-*.npz', or folders. \
-    Exit codes: 0 if all is well, 1 if a file is bad or cannot be read, 2 if the arguments make no sense.")]
+#[command(
+    after_help = "Files are paths, globs such as 'train-*.npz', folders, or URLs (s3, gs, az, https, file). \
+    Exit codes: 0 if all is well, 1 if a file is bad or cannot be read, or files disagree, \
+    2 if the arguments make no sense, 130 if interrupted; nothing is left half written."
+)]
 pub(super) struct Arguments {
     /// Print JSON, one object per line, instead of tables
     #[arg(long, global = true)]
     pub(super) json: bool,
+    /// How the store of a URL is reached, such as aws_region=eu-west-1; may be given several times
+    #[cfg(feature = "object-store")]
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub(super) storage_option: Vec<(String, String)>,
     #[command(subcommand)]
     pub(super) command: Command,
+}
+
+/// Takes an option of a store apart.
+#[cfg(feature = "object-store")]
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 #[derive(Debug, Subcommand)]
@@ -23,7 +37,7 @@ pub(super) enum Command {
     Ls(Files),
     /// Show the Arrow schema of the files together, and where they disagree
     Schema(Files),
-    /// Show the first rows
+    /// Show the first rows of the files together
     Head(Head),
     /// Show minimum, maximum, mean, NaNs, zeros and a histogram of numbers
     Stat(Selection),
@@ -39,7 +53,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Files {
-    /// Paths, globs or folders
+    /// Paths, globs, folders or URLs
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<String>,
 }
@@ -131,7 +145,7 @@ pub(super) enum NullPolicy {
 #[derive(Debug, Args)]
 pub(super) struct Plot {
     /// The file
-    pub(super) file: PathBuf,
+    pub(super) file: String,
     /// The array; the only one if it is left out
     pub(super) name: Option<String>,
     /// The picture to write

@@ -1,64 +1,37 @@
-//! `npzarrow convert`: between npz, parquet and arrow files, in one file or in many.
+//! `npzarrow convert`: between npz, parquet and arrow files, in one file or in many, batch by batch.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
-use arrow_ipc::reader::FileReader;
+use arrow_array::{Array as _, RecordBatch, RecordBatchIterator, RecordBatchReader};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, SchemaRef};
+use indicatif::ProgressBar;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use serde_json::json;
 
 use super::args::{Convert, NullPolicy};
-use super::files::expand;
-use super::format;
+use super::context::{Access, Context};
+use super::files::{expand, size_of, source_of};
+use super::scan::{Batches, dataset};
+use super::tables::{self, Format, refused};
+use super::{format, progress};
 use crate::arrow::export::Nulls;
+use crate::dataset::{DatasetOptions, Found, Lengths, OnError};
 use crate::error::{Error, ErrorKind, Result};
-use crate::npz::{Compression, NpzArchive, NpzWriter, OpenOptions, ReadOptions, WriteOptions};
-use crate::sink::PendingFile;
-use crate::source::Source;
+use crate::npz::{Compression, NpzWriter, Unsupported, WriteOptions};
 
-/// What is read from parquet at a time.
-const BATCH_ROWS: usize = 64 << 10;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Npz,
-    Parquet,
-    Ipc,
-}
-
-impl Format {
-    fn of(path: &Path) -> Result<Self> {
-        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-        match extension.as_deref() {
-            Some("npz") => Ok(Self::Npz),
-            Some("parquet") => Ok(Self::Parquet),
-            Some("arrow" | "feather" | "ipc") => Ok(Self::Ipc),
-            other => {
-                let value = other.unwrap_or("none").to_owned();
-                let error =
-                    ErrorKind::Option { option: "extension", value, expected: "npz, parquet or arrow" };
-                Err(Error::new(error).in_path(path))
-            }
-        }
-    }
-}
-
-pub(super) fn run(arguments: &Convert, json: bool, output: &mut dyn Write) -> Result<bool> {
-    let files = expand(&arguments.source)?;
-    let to = Format::of(&arguments.output)?;
-    let mut stream = Stream::open(files)?;
+pub(super) fn run(arguments: &Convert, context: &mut Context<'_>) -> Result<bool> {
+    let to = Format::of_dest(&arguments.output)?;
+    let files = expand(&arguments.source, context)?;
+    let mut stream = Stream::open(&files, context)?;
     let mut limit = arguments.rows_per_file;
     if let Some(bytes) = arguments.bytes_per_file {
         let size = stream.next.as_ref().map_or(Ok(0), slice_size)?;
         let rows = stream.next.as_ref().map_or(0, RecordBatch::num_rows);
         limit = Some(bytes.saturating_mul(rows).checked_div(size).unwrap_or(bytes).max(1));
     }
+    let options = write_options(arguments, context);
     let mut index = 0_usize;
     while index == 0 || stream.next.is_some() {
         let path = match limit {
@@ -66,16 +39,26 @@ pub(super) fn run(arguments: &Convert, json: bool, output: &mut dyn Write) -> Re
             None => arguments.output.clone(),
         };
         let mut part = Part { stream: &mut stream, rest: limit.unwrap_or(usize::MAX).max(1), rows: 0 };
-        write(&path, to, &mut part, arguments).map_err(|error| error.in_path(&path))?;
+        write(&path, to, &mut part, &options).map_err(|error| error.in_path(&path))?;
         let rows = part.rows;
         index += 1;
-        if json {
-            writeln!(output, "{}", json!({ "path": format::path(&path), "rows": rows }))?;
+        if context.json {
+            context.line(json!({ "path": format::path(&path), "rows": rows }))?;
         } else {
-            writeln!(output, "{}: {rows} rows", path.display())?;
+            context.line(format!("{}: {rows} rows", path.display()))?;
         }
     }
     Ok(true)
+}
+
+fn write_options(arguments: &Convert, access: &Access) -> WriteOptions {
+    let nulls = match arguments.nulls {
+        NullPolicy::Raise => Nulls::Raise,
+        NullPolicy::Nan => Nulls::Nan,
+        NullPolicy::Mask => Nulls::Mask,
+    };
+    let compression = if arguments.deflate { Compression::DEFLATED } else { Compression::Stored };
+    access.write_options().with_nulls(nulls).with_compression(compression)
 }
 
 fn slice_size(batch: &RecordBatch) -> Result<usize> {
@@ -92,22 +75,53 @@ fn numbered(path: &Path, index: usize) -> PathBuf {
 
 /// The batches of all files, and the next of them.
 struct Stream {
-    files: std::vec::IntoIter<PathBuf>,
+    files: std::vec::IntoIter<Found>,
     current: Option<(PathBuf, Box<dyn RecordBatchReader>)>,
     schema: SchemaRef,
     next: Option<RecordBatch>,
+    access: Access,
+    bar: ProgressBar,
 }
 
 impl Stream {
-    fn open(files: Vec<PathBuf>) -> Result<Self> {
-        let mut files = files.into_iter();
-        let Some(first) = files.next() else {
+    fn open(files: &[Found], access: &Access) -> Result<Self> {
+        let Some(first) = files.first() else {
             let (option, value) = ("source", "empty".to_owned());
             return Err(Error::new(ErrorKind::Option { option, value, expected: "files" }));
         };
-        let reader = open(&first)?;
-        let schema = reader.schema();
-        let mut stream = Self { files, current: Some((first, reader)), schema, next: None };
+        let kind = |found: &Found| {
+            Format::of(&found.path).map(|format| format == Format::Npz || format == Format::Npy)
+        };
+        let is_dataset = kind(first)?;
+        let mut bar = ProgressBar::hidden();
+        for found in files {
+            if kind(found)? != is_dataset {
+                let extension = found.path.extension().unwrap_or_default().to_string_lossy();
+                return Err(refused(&extension, "that of the other files", &found.path));
+            }
+        }
+        let (first, rest) = if is_dataset {
+            // All of them are one table.
+            let sources: Vec<String> = files.iter().map(source_of).collect();
+            let options = DatasetOptions {
+                lengths: Lengths::Equal,
+                on_error: OnError::Raise,
+                unsupported: Unsupported::Raise,
+                ..access.dataset_options(&[])
+            };
+            let dataset = dataset(&sources, options, access)?;
+            let batches: Box<dyn RecordBatchReader> = Box::new(Batches::new(&dataset, None, None, access)?);
+            ((PathBuf::new(), batches), Vec::new())
+        } else {
+            bar = progress::bytes(files.iter().map(size_of).sum());
+            (
+                (first.path.clone(), tables::read(first, &bar, access)?),
+                files.get(1..).unwrap_or_default().to_vec(),
+            )
+        };
+        let schema = first.1.schema();
+        let (files, access) = (rest.into_iter(), access.clone());
+        let mut stream = Self { files, current: Some(first), schema, next: None, access, bar };
         stream.advance()?;
         Ok(stream)
     }
@@ -115,9 +129,10 @@ impl Stream {
     /// Reads the next batch that has rows.
     fn advance(&mut self) -> Result<()> {
         self.next = None;
+        self.access.interrupt.check()?;
         while let Some((path, reader)) = &mut self.current {
             if let Some(batch) = reader.next() {
-                let batch = batch.map_err(|error| Error::from(error).in_path(&*path))?;
+                let batch = batch.map_err(|error| located(error.into(), path))?;
                 if batch.num_rows() > 0 {
                     self.next = Some(batch);
                     return Ok(());
@@ -126,15 +141,22 @@ impl Stream {
             }
             self.current = match self.files.next() {
                 None => None,
-                Some(path) => {
-                    let reader = open(&path)?;
-                    check_schema(&self.schema, &reader.schema()).map_err(|error| error.in_path(&path))?;
-                    Some((path, reader))
+                Some(found) => {
+                    let reader = tables::read(&found, &self.bar, &self.access)?;
+                    check_schema(&self.schema, &reader.schema())
+                        .map_err(|error| located(error, &found.path))?;
+                    Some((found.path, reader))
                 }
             };
         }
+        self.bar.finish_and_clear();
         Ok(())
     }
+}
+
+/// Adds the path; errors of datasets have it already.
+fn located(error: Error, path: &Path) -> Error {
+    if path.as_os_str().is_empty() { error } else { error.in_path(path) }
 }
 
 fn check_schema(expected: &SchemaRef, found: &SchemaRef) -> Result<()> {
@@ -152,26 +174,6 @@ fn check_schema(expected: &SchemaRef, found: &SchemaRef) -> Result<()> {
         return Err(ArrowError::SchemaError(text).into());
     }
     Ok(())
-}
-
-fn open(path: &Path) -> Result<Box<dyn RecordBatchReader>> {
-    let file = || File::open(path).map_err(|error| Error::from(error).in_path(path));
-    let in_path = |error: ArrowError| Error::from(error).in_path(path);
-    Ok(match Format::of(path)? {
-        Format::Npz => {
-            let options = OpenOptions::default().with_max_uncompressed(u64::MAX);
-            let archive = NpzArchive::with_options(Source::open(path)?, &options)?;
-            let batch = archive.record_batch(&ReadOptions::default())?;
-            let schema = batch.schema();
-            Box::new(RecordBatchIterator::new([Ok(batch)], schema))
-        }
-        Format::Parquet => {
-            let builder =
-                ParquetRecordBatchReaderBuilder::try_new(file()?).map_err(|error| in_path(error.into()))?;
-            Box::new(builder.with_batch_size(BATCH_ROWS).build().map_err(|error| in_path(error.into()))?)
-        }
-        Format::Ipc => Box::new(FileReader::try_new_buffered(file()?, None).map_err(in_path)?),
-    })
 }
 
 /// The batches of one file to write: so many rows of the stream.
@@ -200,32 +202,24 @@ impl Iterator for Part<'_> {
     }
 }
 
-fn write(path: &Path, format: Format, part: &mut Part<'_>, arguments: &Convert) -> Result<()> {
+fn write(path: &Path, format: Format, part: &mut Part<'_>, options: &WriteOptions) -> Result<()> {
     let schema = SchemaRef::clone(&part.stream.schema);
     match format {
-        Format::Npz => {
-            let nulls = match arguments.nulls {
-                NullPolicy::Raise => Nulls::Raise,
-                NullPolicy::Nan => Nulls::Nan,
-                NullPolicy::Mask => Nulls::Mask,
-            };
-            let compression = if arguments.deflate { Compression::DEFLATED } else { Compression::Stored };
-            let options = WriteOptions::default().with_nulls(nulls).with_compression(compression);
-            let mut writer = NpzWriter::create(path, &options)?;
+        Format::Npz | Format::Npy => {
+            let mut writer = NpzWriter::create(path, options)?;
             writer.add_batches(RecordBatchIterator::new(part, schema))?;
             writer.commit()
         }
         Format::Parquet => {
             let failed = |error: ParquetError| Error::from(ArrowError::from(error));
-            let mut writer =
-                ArrowWriter::try_new(PendingFile::create(path)?, schema, None).map_err(failed)?;
+            let mut writer = ArrowWriter::try_new(options.create(path)?, schema, None).map_err(failed)?;
             for batch in part {
                 writer.write(&batch?).map_err(failed)?;
             }
             writer.into_inner().map_err(failed)?.commit(false)
         }
         Format::Ipc => {
-            let mut writer = FileWriter::try_new(PendingFile::create(path)?, &schema)?;
+            let mut writer = FileWriter::try_new(options.create(path)?, &schema)?;
             for batch in part {
                 writer.write(&batch?)?;
             }

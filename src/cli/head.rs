@@ -1,52 +1,81 @@
-//! `npzarrow head`: the first rows as a table.
+//! `npzarrow head`: the first rows of all files together, as a table.
 
-use std::io::Write;
-
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_select::concat::concat_batches;
 use serde_json::{Map, Value, json};
 
 use super::args::Head;
-use super::files::{Opened, expand};
+use super::context::{Access, Context};
+use super::files::{expand, source_of};
+use super::format;
+use super::scan::{Batches, dataset, is_ragged};
 use super::table::Table;
-use super::{each, format};
-use crate::arrow::{ArrowOptions, TensorLayout};
+use crate::NpzDataset;
+use crate::arrow::TensorLayout;
+use crate::convert::to_u64;
+use crate::dataset::{DatasetOptions, OnError};
 use crate::error::Result;
 
 /// What a cell of the table may take.
 const CELL_WIDTH: usize = 40;
 
-pub(super) fn run(arguments: &Head, json: bool, output: &mut dyn Write) -> Result<bool> {
-    let files = expand(&arguments.selection.files.files)?;
-    let several = files.len() > 1;
-    each(files.iter().enumerate(), |(index, path)| {
-        let opened = Opened::open(path, true)?;
-        let options = ArrowOptions::default().with_tensor(TensorLayout::Nested);
-        let mut columns: Vec<(String, ArrayRef)> = Vec::new();
-        for name in opened.names(&arguments.selection.columns)? {
-            let located = |error: crate::Error| error.in_entry(&name).in_path(path);
-            let column = opened.array(&name)?.into_column(&name, &options).map_err(located)?;
-            let rows = column.array.len().min(arguments.rows);
-            columns.push((name, column.array.slice(0, rows)));
+pub(super) fn run(arguments: &Head, context: &mut Context<'_>) -> Result<bool> {
+    let files: Vec<String> =
+        expand(&arguments.selection.files.files, context)?.iter().map(source_of).collect();
+    let (names, rows) = (&arguments.selection.columns, to_u64(arguments.rows));
+    let mut options = context.dataset_options(names);
+    // So that no more is read than is shown.
+    options.on_error = OnError::Raise;
+    options.arrow = options.arrow.with_tensor(TensorLayout::Nested);
+    let dataset = enough(&files, &options, rows, context)?;
+    let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+    if is_ragged(&dataset)? {
+        // Rows of different arrays do not belong together: each array by itself.
+        for field in dataset.schema()?.fields() {
+            let options = DatasetOptions { columns: Some(vec![field.name().clone()]), ..options.clone() };
+            let dataset = enough(&files, &options, rows, context)?;
+            columns.extend(read(&dataset, rows, context)?);
         }
-        if json {
-            writeln!(output, "{}", json!({ "path": format::path(path), "rows": rows_json(&columns)? }))?;
-            return Ok(());
+    } else {
+        columns = read(&dataset, rows, context)?;
+    }
+    print(&columns, context)?;
+    Ok(true)
+}
+
+/// The first file, and more if there are not enough rows in it.
+fn enough(files: &[String], options: &DatasetOptions, rows: u64, access: &Access) -> Result<NpzDataset> {
+    let mut count = 1;
+    loop {
+        let dataset = dataset(files.get(..count).unwrap_or(files), options.clone(), access)?;
+        if count >= files.len() || dataset.num_rows()? >= rows {
+            return Ok(dataset);
         }
-        if several {
-            writeln!(output, "{}{}:", if index == 0 { "" } else { "\n" }, path.display())?;
-        }
-        let mut table = Table::new(columns.iter().map(|(name, _)| name.clone()), &[]);
-        for cells in texts(&columns)? {
-            table.push(
-                cells
-                    .into_iter()
-                    .map(|cell| format::shortened(&cell.unwrap_or_default(), CELL_WIDTH))
-                    .collect(),
-            );
-        }
-        table.print(output)
-    })
+        count = count.saturating_mul(2);
+    }
+}
+
+/// Reads the first rows, and no others.
+fn read(dataset: &NpzDataset, rows: u64, access: &Access) -> Result<Vec<(String, ArrayRef)>> {
+    let batches = Batches::new(dataset, None, Some(rows), access)?;
+    let batches: Vec<RecordBatch> = batches.collect::<Result<_, _>>()?;
+    let all = concat_batches(&dataset.schema()?, &batches)?;
+    let names = all.schema_ref().fields().iter().map(|field| field.name().clone());
+    Ok(names.zip(all.columns().iter().cloned()).collect())
+}
+
+fn print(columns: &[(String, ArrayRef)], context: &mut Context<'_>) -> Result<()> {
+    if context.json {
+        let rows = rows_json(columns)?;
+        return context.line(json!({ "rows": rows }));
+    }
+    let mut table = Table::new(columns.iter().map(|(name, _)| name.clone()), &[]);
+    for cells in texts(columns)? {
+        let cell = |cell: Option<String>| format::shortened(&cell.unwrap_or_default(), CELL_WIDTH);
+        table.push(cells.into_iter().map(cell).collect());
+    }
+    table.print(context)
 }
 
 /// The cells row by row; `None` beyond the end of a column.

@@ -1,11 +1,9 @@
 //! `npzarrow ls`: what is in the files, from directories and headers alone.
 
-use std::io::Write;
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::args::Files;
+use super::context::{Context, Paint};
 use super::files::{Opened, expand};
 use super::table::Table;
 use super::{each, format};
@@ -15,31 +13,30 @@ use crate::error::Result;
 use crate::npy::Header;
 use crate::npz::MemberInfo;
 
-pub(super) fn run(arguments: &Files, json: bool, output: &mut dyn Write) -> Result<bool> {
-    let files = expand(&arguments.files)?;
+pub(super) fn run(arguments: &Files, context: &mut Context<'_>) -> Result<bool> {
+    let files = expand(&arguments.files, context)?;
     let several = files.len() > 1;
-    each(files.iter().enumerate(), |(index, path)| {
-        let opened = Opened::open(path, true)?;
+    each(context, files.iter().enumerate(), |context, (index, found)| {
+        let opened = Opened::open(found, context)?;
         let rows: Vec<Row> = match &opened {
             Opened::Npy(source, header) => vec![Row::of_npy(header, source.len())],
             Opened::Npz(archive) => {
                 archive.info(&ArrowOptions::default()).iter().map(Row::of_member).collect()
             }
         };
-        if json {
+        if context.json {
             let arrays: Vec<Value> = rows.iter().map(Row::json).collect();
-            writeln!(output, "{}", json!({ "path": format::path(path), "arrays": arrays }))?;
-            return Ok(());
+            return context.line(json!({ "path": format::path(&found.path), "arrays": arrays }));
         }
         if several {
-            let gap = if index == 0 { "" } else { "\n" };
-            writeln!(output, "{gap}{}:", path.display())?;
+            let title = Paint::Heading.on(&format!("{}:", found.path.display()), context.colours);
+            context.line(format!("{}{title}", if index == 0 { "" } else { "\n" }))?;
         }
-        print(&rows, output, path)
+        print(&rows, context)
     })
 }
 
-fn print(rows: &[Row], output: &mut dyn Write, _path: &Path) -> Result<()> {
+fn print(rows: &[Row], context: &mut Context<'_>) -> Result<()> {
     let headings = ["name", "dtype", "shape", "order", "method", "size", "ratio", "offset", "aligned"];
     let mut table = Table::new(headings, &[5, 6, 7]);
     for row in rows {
@@ -64,7 +61,7 @@ fn print(rows: &[Row], output: &mut dyn Write, _path: &Path) -> Result<()> {
             .to_owned(),
         ]);
     }
-    table.print(output)
+    table.print(context)
 }
 
 /// One array.

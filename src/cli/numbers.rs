@@ -1,5 +1,12 @@
 //! The elements of an array as numbers, one after the other as they lie.
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{
+    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrowPrimitiveType, PrimitiveArray};
+use arrow_schema::DataType;
 use half::f16;
 
 use crate::array::NpyArray;
@@ -40,6 +47,52 @@ pub(super) fn each(array: &NpyArray, mut visit: impl FnMut(f64)) -> bool {
     true
 }
 
+/// As [`each`], of an Arrow array and what is nested in it, without what is null.
+pub(super) fn each_in(array: &dyn Array, visit: &mut impl FnMut(f64)) -> bool {
+    macro_rules! numbers {
+        ($type:ty, $convert:expr) => {{
+            each_of(array.as_primitive::<$type>(), |number| visit($convert(number)));
+            true
+        }};
+    }
+    match array.data_type() {
+        DataType::Boolean => {
+            array.as_boolean().iter().flatten().for_each(|bit| visit(f64::from(u8::from(bit))));
+            true
+        }
+        DataType::Int8 => numbers!(Int8Type, f64::from),
+        DataType::Int16 => numbers!(Int16Type, f64::from),
+        DataType::Int32 => numbers!(Int32Type, f64::from),
+        DataType::Int64 => numbers!(Int64Type, rounded_signed),
+        DataType::UInt8 => numbers!(UInt8Type, f64::from),
+        DataType::UInt16 => numbers!(UInt16Type, f64::from),
+        DataType::UInt32 => numbers!(UInt32Type, f64::from),
+        DataType::UInt64 => numbers!(UInt64Type, rounded),
+        DataType::Float16 => numbers!(Float16Type, f64::from),
+        DataType::Float32 => numbers!(Float32Type, f64::from),
+        DataType::Float64 => numbers!(Float64Type, |number: f64| number),
+        DataType::FixedSizeList(..) => {
+            let lists = array.as_fixed_size_list();
+            if lists.null_count() == 0 {
+                return each_in(lists.values(), visit);
+            }
+            // A missing list has values all the same.
+            let mut valid = (0..lists.len()).filter(|&row| lists.is_valid(row));
+            valid.all(|row| each_in(&lists.value(row), visit)) && each_in(&lists.values().slice(0, 0), visit)
+        }
+        DataType::List(_) => each_in(array.as_list::<i32>().values(), visit),
+        _ => false,
+    }
+}
+
+fn each_of<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, mut visit: impl FnMut(T::Native)) {
+    if array.null_count() == 0 {
+        array.values().iter().for_each(|&number| visit(number));
+    } else {
+        array.iter().flatten().for_each(visit);
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "statistics need no more than 53 bits")]
 pub(super) fn rounded(number: u64) -> f64 {
     number as f64
@@ -76,32 +129,42 @@ pub(super) struct Summary {
     pub(super) count: u64,
     pub(super) min: f64,
     pub(super) max: f64,
-    pub(super) mean: f64,
     pub(super) nans: u64,
     pub(super) zeros: u64,
     /// The extremes without infinities.
     pub(super) finite: (f64, f64),
+    sum: f64,
+}
+
+impl Summary {
+    pub(super) fn new() -> Self {
+        let nothing = (f64::INFINITY, f64::NEG_INFINITY);
+        let (min, max) = nothing;
+        Self { count: 0, min, max, nans: 0, zeros: 0, finite: nothing, sum: 0.0 }
+    }
+
+    pub(super) fn add(&mut self, number: f64) {
+        self.count += 1;
+        if number.is_nan() {
+            self.nans += 1;
+            return;
+        }
+        self.zeros += u64::from(number == 0.0);
+        self.min = self.min.min(number);
+        self.max = self.max.max(number);
+        self.sum += number;
+        if number.is_finite() {
+            self.finite = (self.finite.0.min(number), self.finite.1.max(number));
+        }
+    }
+
+    pub(super) fn mean(&self) -> f64 {
+        self.sum / rounded(self.count - self.nans)
+    }
 }
 
 /// Summarises an array; `None` if its elements are no real numbers.
 pub(super) fn summary(array: &NpyArray) -> Option<Summary> {
-    let (mut count, mut nans, mut zeros) = (0_u64, 0_u64, 0_u64);
-    let (mut min, mut max, mut sum) = (f64::INFINITY, f64::NEG_INFINITY, 0.0_f64);
-    let mut finite = (f64::INFINITY, f64::NEG_INFINITY);
-    let is_real = each(array, |number| {
-        count += 1;
-        if number.is_nan() {
-            nans += 1;
-            return;
-        }
-        zeros += u64::from(number == 0.0);
-        min = min.min(number);
-        max = max.max(number);
-        sum += number;
-        if number.is_finite() {
-            finite = (finite.0.min(number), finite.1.max(number));
-        }
-    });
-    let mean = sum / rounded(count - nans);
-    is_real.then_some(Summary { count, min, max, mean, nans, zeros, finite })
+    let mut summary = Summary::new();
+    each(array, |number| summary.add(number)).then_some(summary)
 }

@@ -1,18 +1,17 @@
 //! `npzarrow plot`: a picture of an array, without axes or letters; the standard output says what it shows.
 
-use std::io::Write;
-
 use serde_json::json;
 
 use super::args::{Plot, PlotKind};
-use super::files::Opened;
+use super::context::Context;
+use super::files::{Opened, expand};
 use super::format;
 use super::numbers::{self, Summary, bin, histogram, rounded, summary};
 use crate::array::NpyArray;
 use crate::convert::to_usize;
 use crate::error::{Error, ErrorKind, Result};
 use crate::npy::{Dtype, Order, Scalar};
-use crate::sink::PendingFile;
+use crate::sink::Pending;
 
 const WIDTH: usize = 800;
 const HEIGHT: usize = 400;
@@ -49,7 +48,7 @@ impl Canvas {
         }
     }
 
-    fn write(&self, file: PendingFile) -> Result<PendingFile> {
+    fn write(&self, file: Pending) -> Result<Pending> {
         let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let mut file = file;
         let failed = |error: png::EncodingError| Error::from(std::io::Error::other(error));
@@ -63,12 +62,16 @@ impl Canvas {
     }
 }
 
-pub(super) fn run(arguments: &Plot, json: bool, output: &mut dyn Write) -> Result<bool> {
-    let opened = Opened::open(&arguments.file, true)?;
-    let names = opened.names(arguments.name.as_slice())?;
+pub(super) fn run(arguments: &Plot, context: &mut Context<'_>) -> Result<bool> {
+    let files = expand(std::slice::from_ref(&arguments.file), context)?;
     let refused = |option, value, expected| {
         Error::new(ErrorKind::Option { option, value, expected }).in_path(&arguments.file)
     };
+    let [file] = &files[..] else {
+        return Err(refused("file", format!("{} files", files.len()), "one"));
+    };
+    let opened = Opened::open(file, context)?;
+    let names = opened.names(arguments.name.as_slice())?;
     let [name] = &names[..] else {
         return Err(refused(
             "name",
@@ -76,7 +79,7 @@ pub(super) fn run(arguments: &Plot, json: bool, output: &mut dyn Write) -> Resul
             "the name of one array",
         ));
     };
-    let array = opened.array(name)?;
+    let array = opened.array(name, context)?;
     let Some(summary) = summary(&array).filter(|summary| summary.count > 0) else {
         let dtype = format!("{} {}", format::dtype(array.header()), array.header().shape());
         return Err(refused("array", dtype, "real numbers"));
@@ -90,17 +93,17 @@ pub(super) fn run(arguments: &Plot, json: bool, output: &mut dyn Write) -> Resul
             refused("array", array.header().shape().to_string(), "two axes or more, and such an --index")
         })?,
     };
-    let file = PendingFile::create(&arguments.output)?;
-    canvas.write(file).map_err(|error| error.in_path(&arguments.output))?.commit(false)?;
+    let picture = context.write_options().create(&arguments.output)?;
+    let path = picture.path().to_owned();
+    canvas.write(picture).map_err(|error| error.in_path(&path))?.commit(false)?;
     let (min, max) = summary.finite;
     let (width, height) = (canvas.width, canvas.height);
-    if json {
-        let path = format::path(&arguments.output);
-        let line = json!({ "path": path, "width": width, "height": height, "min": min, "max": max });
-        writeln!(output, "{line}")?;
+    if context.json {
+        let path = format::path(&path);
+        context.line(json!({ "path": path, "width": width, "height": height, "min": min, "max": max }))?;
     } else {
-        let path = arguments.output.display();
-        writeln!(output, "{path}: {width}×{height}, {} values from {min} to {max}", summary.count)?;
+        let (path, count) = (path.display(), summary.count);
+        context.line(format!("{path}: {width}×{height}, {count} values from {min} to {max}"))?;
     }
     Ok(true)
 }

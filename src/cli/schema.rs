@@ -1,80 +1,80 @@
 //! `npzarrow schema`: the Arrow schema of all files together, and where they disagree.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_schema::Field;
 use serde_json::{Value, json};
 
 use super::args::Files;
-use super::files::{Opened, expand};
+use super::context::{Context, Paint};
+use super::files::expand;
 use super::table::Table;
-use super::{each, format};
-use crate::arrow::{ArrowOptions, schema_field, tensor_shape_of};
+use super::{complain, format};
+use crate::NpzDataset;
+use crate::arrow::tensor_shape_of;
+use crate::convert::to_u64;
+use crate::dataset::{Merged, ShardInfo, survey};
 use crate::error::Result;
-use crate::npz::ReadOptions;
 
-/// A column, and what became of it in the files.
-struct Column {
-    field: Field,
-    files: usize,
-    /// The first file that has another type, and that.
-    others: Vec<(PathBuf, Field)>,
+/// What a file has in place of a column.
+struct Other {
+    path: PathBuf,
+    /// Its type; none if the file has no such array.
+    field: Option<Field>,
 }
 
-pub(super) fn run(arguments: &Files, json: bool, output: &mut dyn Write) -> Result<bool> {
-    let files = expand(&arguments.files)?;
-    let mut columns: Vec<Column> = Vec::new();
-    let mut read = 0;
-    let all_good = each(&files, |path| {
-        let fields: Vec<Field> = match Opened::open(path, true)? {
-            Opened::Npy(_, header) => {
-                let field = schema_field("", &header, &ArrowOptions::default());
-                vec![field.map_err(|error| error.in_path(path))?]
-            }
-            Opened::Npz(archive) => {
-                let schema = archive.schema(&ReadOptions::default())?;
-                schema.fields().iter().map(|field| field.as_ref().clone()).collect()
-            }
-        };
-        read += 1;
-        for field in fields {
-            match columns.iter_mut().find(|column| column.field.name() == field.name()) {
-                None => columns.push(Column { field, files: 1, others: Vec::new() }),
-                Some(column) => {
-                    column.files += 1;
-                    if !is_same(&column.field, &field) {
-                        column.others.push((path.clone(), field));
-                    }
-                }
-            }
-        }
-        Ok(())
-    })?;
-    let agree = columns.iter().all(|column| column.others.is_empty() && column.files == read);
-    if json {
-        let columns: Vec<Value> = columns.iter().map(|column| column_json(column, read)).collect();
-        writeln!(output, "{}", json!({ "files": read, "agree": agree, "columns": columns }))?;
-    } else {
-        let mut table = Table::new(["name", "type", "files"], &[2]);
-        for column in &columns {
-            let files =
-                if column.files == read { String::new() } else { format!("{} of {read}", column.files) };
-            table.push(vec![column.field.name().clone(), type_of(&column.field), files]);
-        }
-        table.print(output)?;
-        for column in &columns {
-            for (path, field) in &column.others {
-                writeln!(output, "{}: {} is {}", path.display(), field.name(), type_of(field))?;
-            }
+pub(super) fn run(arguments: &Files, context: &mut Context<'_>) -> Result<bool> {
+    let files = expand(&arguments.files, context)?;
+    let options = context.dataset_options(&[]);
+    let dataset = NpzDataset::new([""; 0], options.clone());
+    let (shards, failed) = dataset.headers(&files, &context.interrupt)?;
+    for error in &failed {
+        complain(error);
+    }
+    let columns = survey(&shards, &options)?;
+    let others: Vec<Vec<Other>> = columns.iter().map(|column| others(column, &shards)).collect();
+    let agree = others.iter().all(Vec::is_empty);
+    if context.json {
+        let columns: Vec<Value> = columns
+            .iter()
+            .zip(&others)
+            .map(|(column, others)| column_json(column, others, shards.len()))
+            .collect();
+        let rows = shards.iter().fold(0, |sum: u64, shard| sum.saturating_add(shard.rows));
+        context.line(json!({ "files": shards.len(), "rows": rows, "agree": agree, "columns": columns }))?;
+        return Ok(agree && failed.is_empty());
+    }
+    let mut table = Table::new(["name", "type", "files"], &[2]);
+    for column in &columns {
+        let is_everywhere = column.count == shards.len();
+        let count =
+            if is_everywhere { String::new() } else { format!("{} of {}", column.count, shards.len()) };
+        table.push(vec![column.field.name().clone(), type_of(&column.field), count]);
+    }
+    table.print(context)?;
+    for (column, others) in columns.iter().zip(&others) {
+        let (name, first) =
+            (column.field.name(), format!("{} in {}", type_of(&column.field), column.path.display()));
+        for Other { path, field } in others {
+            let found = field.as_ref().map_or_else(|| "missing".to_owned(), type_of);
+            let line = format!("{}: {name} is {found}, but {first}", path.display());
+            context.line(Paint::Bad.on(&line, context.colours))?;
         }
     }
-    Ok(all_good && agree)
+    Ok(agree && failed.is_empty())
 }
 
-/// Nullability is that of the dtype, so that types decide.
-fn is_same(one: &Field, other: &Field) -> bool {
-    one.data_type() == other.data_type() && one.metadata() == other.metadata()
+/// The files that have another type, and those that do not have the column at all.
+fn others(column: &Merged<'_>, shards: &[Arc<ShardInfo>]) -> Vec<Other> {
+    let differs = column
+        .others
+        .iter()
+        .map(|(path, field)| Other { path: path.to_path_buf(), field: Some(field.as_ref().clone()) });
+    let lacks = |shard: &&Arc<ShardInfo>| shard.column(column.field.name(), 0).is_none();
+    let is_everywhere = column.count == shards.len();
+    let missing = shards.iter().filter(|_| !is_everywhere).filter(lacks);
+    differs.chain(missing.map(|shard| Other { path: shard.path.to_path_buf(), field: None })).collect()
 }
 
 fn type_of(field: &Field) -> String {
@@ -84,17 +84,23 @@ fn type_of(field: &Field) -> String {
     }
 }
 
-fn column_json(column: &Column, files: usize) -> Value {
-    let others: Vec<Value> = column
-        .others
+fn column_json(column: &Merged<'_>, others: &[Other], files: usize) -> Value {
+    let path = |path: &Path| format::path(path);
+    let differs: Vec<Value> = others
         .iter()
-        .map(|(path, field)| json!({ "path": format::path(path), "type": type_of(field) }))
+        .filter_map(|other| {
+            Some(json!({ "path": path(&other.path), "type": type_of(other.field.as_ref()?) }))
+        })
         .collect();
+    let missing: Vec<String> =
+        others.iter().filter(|other| other.field.is_none()).map(|other| path(&other.path)).collect();
     json!({
         "name": column.field.name(),
         "type": type_of(&column.field),
-        "nullable": column.field.is_nullable(),
-        "missing_from": files - column.files,
-        "others": others,
+        "nullable": column.field.is_nullable() || column.count < files,
+        "first": path(column.path),
+        "files": to_u64(column.count),
+        "missing_from": missing,
+        "others": differs,
     })
 }

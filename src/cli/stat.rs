@@ -1,70 +1,234 @@
-//! `npzarrow stat`: what numbers there are.
+//! `npzarrow stat`: what numbers there are in all files together, read batch by batch.
 
-use std::io::Write;
+use std::sync::Arc;
 
+use arrow_array::{Array, RecordBatchReader as _};
+use arrow_schema::Field;
 use serde_json::{Value, json};
 
 use super::args::Selection;
-use super::files::{Opened, expand};
-use super::numbers::{Summary, histogram, summary};
+use super::bins::Bins;
+use super::context::{Access, Context};
+use super::files::{expand, source_of};
+use super::format;
+use super::numbers::{Summary, each_in};
+use super::scan::{Batches, dataset, is_ragged, tell_skipped};
 use super::table::Table;
-use super::{each, format};
-use crate::error::Result;
+use crate::NpzDataset;
+use crate::arrow::DTYPE_KEY;
+use crate::dataset::ShardInfo;
+use crate::error::{ErrorKind, Result};
 
 const BINS: usize = 12;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-pub(super) fn run(arguments: &Selection, json: bool, output: &mut dyn Write) -> Result<bool> {
-    let files = expand(&arguments.files.files)?;
-    let several = files.len() > 1;
-    each(files.iter().enumerate(), |(index, path)| {
-        let opened = Opened::open(path, true)?;
-        let mut table = Table::new(
-            ["name", "dtype", "shape", "min", "max", "mean", "nan", "zeros", "histogram"],
-            &[3, 4, 5, 6, 7],
-        );
-        let mut arrays: Vec<Value> = Vec::new();
-        for name in opened.names(&arguments.columns)? {
-            let array = opened.array(&name)?;
-            let (dtype, shape) = (format::dtype(array.header()), array.header().shape().to_string());
-            let found = summary(&array).filter(|found| found.count > 0);
-            let counts = match &found {
-                Some(Summary { finite: (min, max), .. }) if min <= max => histogram(&array, *min, *max, BINS),
-                _ => Vec::new(),
-            };
-            if json {
-                arrays.push(json!({
-                    "name": name, "dtype": dtype, "shape": array.header().shape().to_vec(),
-                    "count": found.map(|found| found.count),
-                    "min": found.map(|found| found.min), "max": found.map(|found| found.max),
-                    "mean": found.map(|found| found.mean),
-                    "nan": found.map(|found| found.nans), "zeros": found.map(|found| found.zeros),
-                    "histogram": counts,
-                }));
-                continue;
+/// What is known of one array of all files.
+struct Found {
+    name: String,
+    dtype: String,
+    shape: Shape,
+    /// None if they are no real numbers.
+    numbers: Option<(Summary, Bins)>,
+}
+
+/// The shapes of an array in all files.
+enum Shape {
+    /// Not known yet.
+    Unknown,
+    /// The sum of the first axes, and the others.
+    Same(u64, Vec<u64>),
+    /// No axes at all.
+    Scalar,
+    Various,
+}
+
+pub(super) fn run(arguments: &Selection, context: &mut Context<'_>) -> Result<bool> {
+    let files: Vec<String> = expand(&arguments.files.files, context)?.iter().map(source_of).collect();
+    let mut found = Vec::new();
+    let all_good = collect(&files, &arguments.columns, &mut found, context)?;
+    if context.json {
+        let arrays: Vec<Value> = found.iter().map(Found::json).collect();
+        context.line(json!({ "files": files.len(), "arrays": arrays }))?;
+        return Ok(all_good);
+    }
+    let headings = ["name", "dtype", "shape", "min", "max", "mean", "nan", "zeros", "histogram"];
+    let mut table = Table::new(headings, &[3, 4, 5, 6, 7]);
+    for array in &found {
+        table.push(array.row());
+    }
+    table.print(context)?;
+    Ok(all_good)
+}
+
+/// Reads all rows of some columns, or of all: of all files at once if they are alike, else one by one. False if a
+/// file could not be read.
+fn collect(files: &[String], columns: &[String], found: &mut Vec<Found>, access: &Access) -> Result<bool> {
+    let mut options = access.dataset_options(columns);
+    options.widen = true;
+    let dataset = match dataset(files, options, access) {
+        Ok(dataset) => dataset,
+        Err(error) if files.len() > 1 && matches!(error.kind(), ErrorKind::ShardMismatch { .. }) => {
+            let mut all_good = true;
+            for file in files {
+                all_good &= match collect(std::slice::from_ref(file), columns, found, access) {
+                    // Not every file must have every array.
+                    Err(error) if matches!(error.kind(), ErrorKind::EntryNotFound { .. }) => true,
+                    result => result?,
+                };
             }
-            let mut row = vec![name, dtype, shape];
-            row.extend(found.map_or_else(Vec::new, |found| {
-                vec![
-                    number(found.min),
-                    number(found.max),
-                    number(found.mean),
-                    found.nans.to_string(),
-                    found.zeros.to_string(),
-                    sparkline(&counts),
-                ]
-            }));
-            table.push(row);
+            return Ok(all_good);
         }
-        if json {
-            writeln!(output, "{}", json!({ "path": format::path(path), "arrays": arrays }))?;
-            return Ok(());
+        Err(error) => return Err(error),
+    };
+    let shards = dataset.shards()?;
+    let is_repeated =
+        |name: &str| shards.iter().filter_map(|shard| shard.column(name, 0)).any(|column| column.is_repeated);
+    let schema = dataset.schema()?;
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    // Arrays whose rows do not belong together, or that have none, are read one by one.
+    let (alone, together): (Vec<&str>, Vec<&str>) = if schema.fields().len() < 2 {
+        (Vec::new(), names.collect())
+    } else if is_ragged(&dataset)? {
+        (names.collect(), Vec::new())
+    } else {
+        names.partition(|name| is_repeated(name))
+    };
+    for field in schema.fields() {
+        if !found.iter().any(|known| known.name == *field.name()) {
+            let numbers = Some((Summary::new(), Bins::new()));
+            let (name, dtype) = (field.name().clone(), String::new());
+            found.push(Found { name, dtype, shape: Shape::Unknown, numbers });
         }
-        if several {
-            writeln!(output, "{}{}:", if index == 0 { "" } else { "\n" }, path.display())?;
+    }
+    for name in &together {
+        note(name, shards, found);
+    }
+    scan(&dataset, &together, found, access)?;
+    let mut all_good = true;
+    for name in &alone {
+        all_good &= collect(files, &[(*name).to_owned()], found, access)?;
+    }
+    // Each of them has told of the same files.
+    Ok(if alone.is_empty() { tell_skipped(&dataset)? } else { all_good })
+}
+
+/// Notes what the headers say of an array.
+fn note(name: &str, shards: &[Arc<ShardInfo>], found: &mut [Found]) {
+    let Some(known) = found.iter_mut().find(|known| known.name == name) else { return };
+    for column in shards.iter().filter_map(|shard| shard.column(name, 0)) {
+        let header = &column.header;
+        let dtype = match column.record_field {
+            None => format::dtype(header),
+            Some(_) => column.field.data_type().to_string(),
+        };
+        let shape = match header.shape().to_vec().split_first() {
+            None => Shape::Scalar,
+            Some((rows, inner)) => Shape::Same(*rows, inner.to_vec()),
+        };
+        known.shape = std::mem::replace(&mut known.shape, Shape::Unknown).with(shape);
+        if known.dtype.is_empty() {
+            known.dtype = dtype;
+        } else if !known.dtype.split(", ").any(|other| other == dtype) {
+            known.dtype = format!("{}, {dtype}", known.dtype);
         }
-        table.print(output)
-    })
+    }
+}
+
+/// Reads rows and counts their numbers.
+fn scan(dataset: &NpzDataset, names: &[&str], found: &mut [Found], access: &Access) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let batches = Batches::new(dataset, Some(names), None, access)?;
+    let schema = batches.schema();
+    for batch in batches {
+        let batch = batch?;
+        for (field, array) in schema.fields().iter().zip(batch.columns()) {
+            if let Some(known) = found.iter_mut().find(|known| known.name == *field.name()) {
+                count(field, array, &mut known.numbers);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn count(field: &Field, array: &dyn Array, numbers: &mut Option<(Summary, Bins)>) {
+    let Some((summary, bins)) = numbers else { return };
+    let mut range = (f64::INFINITY, f64::NEG_INFINITY);
+    let mut add = |number: f64| {
+        summary.add(number);
+        if number.is_finite() {
+            range = (range.0.min(number), range.1.max(number));
+        }
+    };
+    // What has another dtype than its type says is complex, or a time.
+    if field.metadata().contains_key(DTYPE_KEY) || !each_in(array, &mut add) {
+        *numbers = None;
+        return;
+    }
+    if range.0 <= range.1 {
+        bins.reach(range.0, range.1);
+        each_in(array, &mut |number: f64| {
+            if number.is_finite() {
+                bins.add(number);
+            }
+        });
+    }
+}
+
+impl Shape {
+    fn with(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Same(rows, inner), Self::Same(more, other)) if inner == other => {
+                Self::Same(rows.saturating_add(more), inner)
+            }
+            (Self::Scalar, Self::Scalar) => Self::Scalar,
+            (Self::Unknown, other) => other,
+            _ => Self::Various,
+        }
+    }
+
+    fn to_vec(&self) -> Option<Vec<u64>> {
+        match self {
+            Self::Same(rows, inner) => Some(std::iter::once(*rows).chain(inner.iter().copied()).collect()),
+            Self::Scalar => Some(Vec::new()),
+            Self::Unknown | Self::Various => None,
+        }
+    }
+}
+
+impl Found {
+    fn numbers(&self) -> Option<(&Summary, Vec<u64>)> {
+        let (summary, bins) = self.numbers.as_ref().filter(|(summary, _)| summary.count > 0)?;
+        let (min, max) = summary.finite;
+        Some((summary, if min <= max { bins.coarse(min, max, BINS) } else { Vec::new() }))
+    }
+
+    fn row(&self) -> Vec<String> {
+        let shape = self
+            .shape
+            .to_vec()
+            .map_or_else(|| "various".to_owned(), |shape| crate::npy::Shape::new(shape).to_string());
+        let mut row = vec![self.name.clone(), self.dtype.clone(), shape];
+        if let Some((found, counts)) = self.numbers() {
+            row.extend([number(found.min), number(found.max), number(found.mean())]);
+            row.extend([found.nans.to_string(), found.zeros.to_string(), sparkline(&counts)]);
+        }
+        row
+    }
+
+    fn json(&self) -> Value {
+        let numbers = self.numbers();
+        let found = numbers.as_ref().map(|(found, _)| *found);
+        json!({
+            "name": self.name, "dtype": self.dtype, "shape": self.shape.to_vec(),
+            "count": found.map(|found| found.count),
+            "min": found.map(|found| found.min), "max": found.map(|found| found.max),
+            "mean": found.map(Summary::mean),
+            "nan": found.map(|found| found.nans), "zeros": found.map(|found| found.zeros),
+            "histogram": numbers.map(|(_, counts)| counts).unwrap_or_default(),
+        })
+    }
 }
 
 /// Six digits are enough to see what a number is.

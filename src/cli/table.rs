@@ -1,7 +1,6 @@
 //! Tables of text, as wide as what is in them.
 
-use std::io::Write;
-
+use super::context::{Context, Paint};
 use crate::error::Result;
 
 /// Rows of cells below a row of headings.
@@ -24,14 +23,14 @@ impl Table {
         self.rows.push(row);
     }
 
-    pub(super) fn print(&self, output: &mut dyn Write) -> Result<()> {
+    pub(super) fn print(&self, context: &mut Context<'_>) -> Result<()> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
-        for row in &self.rows {
+        for (index, row) in self.rows.iter().enumerate() {
             let mut line = String::new();
             for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
                 let gap = " ".repeat(width.saturating_sub(cell.chars().count()));
@@ -39,7 +38,8 @@ impl Table {
                 line.push_str(if column == 0 { "" } else { "  " });
                 line.push_str(&cell);
             }
-            writeln!(output, "{}", line.trim_end())?;
+            let line = line.trim_end();
+            context.line(Paint::Heading.on(line, context.colours && index == 0))?;
         }
         Ok(())
     }

@@ -1,20 +1,23 @@
 //! `npzarrow verify`: every checksum, header and size of many files, several at a time.
 
-use std::io::Write;
-use std::path::Path;
-
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::args::Verify;
-use super::files::expand;
+use super::context::{Access, Context, Paint};
+use super::files::{expand, open, size_of};
 use super::{format, progress};
-use crate::array::NpyArray;
+use crate::dataset::{Found, is_npy as begins_as_npy};
 use crate::error::{Error, ErrorKind, Result};
-use crate::interrupt::Interrupt;
-use crate::npy::MAGIC_PREFIX;
+use crate::npz::stream::MemberStream;
 use crate::npz::{NpzArchive, OpenOptions};
 use crate::parallel::{self, default_threads};
-use crate::source::Source;
+use crate::zip::Entry;
+
+/// Longer members are checked piece by piece, so that they take no memory and a bar can move.
+const WHOLE_BELOW: u64 = 64 << 20;
+/// What of a long member is checked at a time.
+const PIECE_LEN: u64 = 8 << 20;
 
 /// What was found in one file.
 struct Report {
@@ -23,45 +26,58 @@ struct Report {
     problems: Vec<Error>,
 }
 
-pub(super) fn run(arguments: &Verify, json: bool, output: &mut dyn Write) -> Result<bool> {
-    let files = expand(&arguments.files.files)?;
-    let bar = progress::bar(files.len());
+/// How files are checked.
+struct Checking {
+    options: OpenOptions,
+    access: Access,
+    bar: ProgressBar,
+}
+
+pub(super) fn run(arguments: &Verify, context: &mut Context<'_>) -> Result<bool> {
+    let files = expand(&arguments.files.files, context)?;
+    let bar = progress::bytes(files.iter().map(size_of).sum());
     // Files count alike; each is worth a thread.
     let costs = vec![1 << 20; files.len()];
     let threads = arguments.threads.unwrap_or_else(default_threads);
     let inner = if files.len() < threads { threads } else { 1 };
-    let reports = parallel::map(&costs, threads, |index| {
-        let report = files.get(index).map(|path| verify(path, arguments.max_uncompressed, inner));
-        bar.inc(1);
-        report
-    });
+    let options =
+        OpenOptions::default().with_max_uncompressed(arguments.max_uncompressed).with_threads(inner);
+    let checking = Checking { options, access: context.access.clone(), bar: bar.clone() };
+    let reports =
+        parallel::map(&costs, threads, |index| files.get(index).map(|found| checking.verify(found)));
     bar.finish_and_clear();
+    context.interrupt.check()?;
     let (mut arrays, mut bytes, mut bad) = (0, 0_u64, 0);
-    for (path, report) in files.iter().zip(reports.into_iter().flatten()) {
+    for (Found { path, .. }, report) in files.iter().zip(reports.into_iter().flatten()) {
         arrays += report.arrays;
         bytes = bytes.saturating_add(report.bytes);
         bad += usize::from(!report.problems.is_empty());
-        if json {
+        if context.json {
             let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
             let (path, ok) = (format::path(path), problems.is_empty());
-            let report = json!({
+            context.line(json!({
                 "path": path, "ok": ok, "arrays": report.arrays, "bytes": report.bytes, "problems": problems,
-            });
-            writeln!(output, "{report}")?;
+            }))?;
         } else {
+            if report.problems.is_empty() {
+                let ok = Paint::Good.on("ok", context.colours);
+                let (arrays, size) = (plural(report.arrays, "array"), format::size(report.bytes));
+                context.line(format!("{}: {ok}, {arrays}, {size}", path.display()))?;
+            }
             for problem in &report.problems {
-                writeln!(output, "{problem}")?;
+                context.line(Paint::Bad.on(&problem.to_string(), context.colours))?;
             }
         }
     }
-    if !json {
+    if !context.json {
         let size = format::size(bytes);
         let count = files.len();
         let (files, arrays) = (plural(count, "file"), plural(arrays, "array"));
-        match bad {
-            0 => writeln!(output, "{files}, {arrays}, {size}: all is well")?,
-            bad => writeln!(output, "{files}, {arrays}, {size}: {} bad", plural(bad, "file"))?,
-        }
+        let verdict = match bad {
+            0 => Paint::Good.on("all is well", context.colours),
+            bad => Paint::Bad.on(&format!("{} bad", plural(bad, "file")), context.colours),
+        };
+        context.line(format!("{files}, {arrays}, {size}: {verdict}"))?;
     }
     Ok(bad == 0)
 }
@@ -70,41 +86,73 @@ fn plural(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn verify(path: &Path, max_uncompressed: u64, threads: usize) -> Report {
-    let mut report = Report { arrays: 0, bytes: 0, problems: Vec::new() };
-    if let Err(error) = check(path, max_uncompressed, threads, &mut report) {
-        report.problems.push(error.in_path(path));
+impl Checking {
+    fn verify(&self, found: &Found) -> Report {
+        let mut report = Report { arrays: 0, bytes: 0, problems: Vec::new() };
+        if let Err(error) = self.check(found, &mut report) {
+            report.problems.push(error.in_path(&found.path));
+        }
+        report
     }
-    report
-}
 
-fn check(path: &Path, max_uncompressed: u64, threads: usize, report: &mut Report) -> Result<()> {
-    let source = Source::open(path)?;
-    if *source.peek(0..source.len().min(6))? == MAGIC_PREFIX {
-        // NPY has no checksum: that the payload is there is all that can be said.
-        let header = crate::array::read_header(&source, 0..source.len())?;
-        report.bytes = header.payload_len();
-        report.arrays = 1;
-        return header.payload_range(source.len()).map(drop);
-    }
-    let options = OpenOptions::default().with_max_uncompressed(max_uncompressed).with_threads(threads);
-    let archive = NpzArchive::with_options(source, &options)?;
-    for index in 0..archive.len() {
-        match archive.array_at(index, &Interrupt::default()) {
-            Ok(array) => {
-                report.arrays += 1;
-                report.bytes = report.bytes.saturating_add(size_of(&array));
+    fn check(&self, found: &Found, report: &mut Report) -> Result<()> {
+        self.access.interrupt.check()?;
+        let source = open(found, &self.access)?;
+        if size_of(found) == 0 {
+            self.bar.inc_length(source.len());
+        }
+        if begins_as_npy(&source, &found.path)? {
+            // NPY has no checksum: that the payload is there is all that can be said.
+            let header = crate::array::read_header(&source, 0..source.len())?;
+            report.bytes = header.payload_len();
+            report.arrays = 1;
+            self.bar.inc(source.len());
+            return header.payload_range(source.len()).map(drop);
+        }
+        let archive = NpzArchive::with_options(source, &self.options)?;
+        for index in 0..archive.len() {
+            self.access.interrupt.check()?;
+            match self.member(&archive, index) {
+                Ok(bytes) => {
+                    report.arrays += 1;
+                    report.bytes = report.bytes.saturating_add(bytes);
+                }
+                // What is no array and is not called one is none of our business.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::BadMagic { .. }) && !is_npy(&archive, index) => {}
+                Err(error) => report.problems.push(error),
             }
-            // What is no array and is not called one is none of our business.
-            Err(error) if matches!(error.kind(), ErrorKind::BadMagic { .. }) && !is_npy(&archive, index) => {}
-            Err(error) => report.problems.push(error),
+        }
+        Ok(())
+    }
+
+    /// Reads a member, and returns the bytes of its payload.
+    fn member(&self, archive: &NpzArchive, index: usize) -> Result<u64> {
+        let len = archive.entry(index).map_or(0, Entry::compressed_size);
+        let declared = archive.entry(index).map_or(0, Entry::declared_size);
+        if declared < WHOLE_BELOW {
+            let checked = archive.array_at(index, &self.access.interrupt);
+            self.bar.inc(len);
+            return checked.map(|array| array.header().payload_len());
+        }
+        let (header, place) = archive.survey(index)?;
+        let locate = |error| archive.locate_error(error, Some(index));
+        let mut stream = MemberStream::try_new(&archive.source, &place, &header, true).map_err(locate)?;
+        let step = PIECE_LEN.checked_div(header.row_len()).unwrap_or(PIECE_LEN).max(1);
+        let mut rows = header.shape().rows();
+        loop {
+            // Behind the last row, sizes and the checksum are compared.
+            let now = rows.min(step);
+            stream.next_rows(now, &self.access.interrupt).map_err(locate)?;
+            rows = rows.saturating_sub(now);
+            let share = u128::from(len) * u128::from(now.saturating_mul(header.row_len()));
+            let share = share.checked_div(u128::from(declared)).unwrap_or(0);
+            self.bar.inc(u64::try_from(share).unwrap_or(0));
+            if rows == 0 {
+                return Ok(header.payload_len());
+            }
         }
     }
-    Ok(())
-}
-
-fn size_of(array: &NpyArray) -> u64 {
-    array.header().payload_len()
 }
 
 fn is_npy(archive: &NpzArchive, index: usize) -> bool {

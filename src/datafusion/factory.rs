@@ -90,7 +90,8 @@ impl Declared {
             let shards = Shards::new(url, &store, &options);
             let infos = shards.infos(&metas, Some(&cache), concurrency).await?;
             let fields = merge(&infos, &options.dataset)?;
-            let twice = fields.iter().find(|field| partitions.iter().any(|other| other.name() == field.name()));
+            let twice =
+                fields.iter().find(|field| partitions.iter().any(|other| other.name() == field.name()));
             if let Some(field) = twice {
                 return plan_err!(
                     "column {} is both a member of shards and the key of a directory: choose with PARTITIONED BY or the option columns",

@@ -57,7 +57,8 @@ impl FileOpener for NpzOpener {
             }
             let reads_files = this.reads_files(&shard.info);
             let (bytes, dataset) = (this.bytes.clone(), this.shards.dataset());
-            let (reader, interrupt): (BoxReader, Option<Interrupt>) = if let Some(predicate) = &this.predicate {
+            let (reader, interrupt): (BoxReader, Option<Interrupt>) = if let Some(predicate) = &this.predicate
+            {
                 let (predicate, schema) = (Arc::clone(predicate), Arc::clone(&this.schema));
                 let reader = FilteredReader::new(dataset, shard, rows, predicate, schema);
                 (Box::new(Limited { reader, left: limit }), None)

@@ -92,7 +92,9 @@ impl Wanted {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for ((field, origin), array) in self.columns.iter().zip(members) {
             arrays.push(match (origin, array) {
-                (Origin::Member, Some(array)) => conform(array, field, options.widen || options.conversion.is_cast())?,
+                (Origin::Member, Some(array)) => {
+                    conform(array, field, options.widen || options.conversion.is_cast())?
+                }
                 (Origin::Member, None) => new_null_array(field.data_type(), count),
                 (Origin::Hive(key_type), _) => {
                     let values = rows.iter().map(|rows| {

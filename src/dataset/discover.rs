@@ -45,7 +45,7 @@ impl From<PathBuf> for Found {
 /// # Errors
 ///
 /// Nothing matches; a directory cannot be read.
-pub(super) fn discover(source: &str, options: &DatasetOptions) -> Result<Vec<Found>> {
+pub(crate) fn discover(source: &str, options: &DatasetOptions) -> Result<Vec<Found>> {
     #[cfg(feature = "object-store")]
     if is_url(source) {
         let listed = list(source, &options.remote)?.into_iter();

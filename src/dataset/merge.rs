@@ -11,11 +11,15 @@ use super::options::DatasetOptions;
 use super::shard::ShardInfo;
 use crate::error::{Error, ErrorKind, Result};
 
-struct Merged<'a> {
-    field: FieldRef,
+/// A column of all shards together.
+pub(crate) struct Merged<'a> {
+    pub(crate) field: FieldRef,
     /// The first shard that has the column.
-    path: &'a Path,
-    count: usize,
+    pub(crate) path: &'a Path,
+    /// How many shards have it.
+    pub(crate) count: usize,
+    /// Where it is something else, and what.
+    pub(crate) others: Vec<(&'a Path, FieldRef)>,
 }
 
 /// Merges the columns of all shards, in the order in which they are met or asked for.
@@ -24,17 +28,40 @@ struct Merged<'a> {
 ///
 /// [`ErrorKind::ShardMismatch`]; [`ErrorKind::EntryNotFound`] if a column that was asked for is nowhere.
 pub(crate) fn merge(shards: &[Arc<ShardInfo>], options: &DatasetOptions) -> Result<Vec<FieldRef>> {
-    let mut merged: Vec<Merged<'_>> = Vec::new();
+    let finish = |column: Merged<'_>| {
+        let nullable = column.field.is_nullable() || column.count < shards.len();
+        Arc::new(column.field.as_ref().clone().with_nullable(nullable))
+    };
+    Ok(gather(shards, options, Err)?.into_iter().map(finish).collect())
+}
+
+/// As [`merge`], but tells of all columns that differ instead of failing at the first.
+#[cfg(feature = "cli")]
+pub(crate) fn survey<'a>(shards: &'a [Arc<ShardInfo>], options: &DatasetOptions) -> Result<Vec<Merged<'a>>> {
+    gather(shards, options, |_| Ok(()))
+}
+
+fn gather<'a>(
+    shards: &'a [Arc<ShardInfo>],
+    options: &DatasetOptions,
+    differs: impl Fn(Error) -> Result<()>,
+) -> Result<Vec<Merged<'a>>> {
+    let mut merged: Vec<Merged<'a>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for shard in shards {
         for column in &shard.columns {
-            let place = *places.entry(column.field.name()).or_insert(merged.len());
-            match merged.get_mut(place) {
-                None => merged.push(Merged { field: Arc::clone(&column.field), path: &shard.path, count: 1 }),
-                Some(known) => {
-                    known.field = unify(known, &column.field, options.widen)
-                        .map_err(|error| error.in_entry(column.field.name()).in_path(&shard.path))?;
-                    known.count = known.count.saturating_add(1);
+            let (field, path) = (&column.field, &shard.path);
+            let place = *places.entry(field.name()).or_insert(merged.len());
+            let Some(known) = merged.get_mut(place) else {
+                merged.push(Merged { field: Arc::clone(field), path, count: 1, others: Vec::new() });
+                continue;
+            };
+            known.count = known.count.saturating_add(1);
+            match unify(known, field, options.widen) {
+                Ok(unified) => known.field = unified,
+                Err(error) => {
+                    differs(error.in_entry(field.name()).in_path(path))?;
+                    known.others.push((path, Arc::clone(field)));
                 }
             }
         }
@@ -46,15 +73,11 @@ pub(crate) fn merge(shards: &[Arc<ShardInfo>], options: &DatasetOptions) -> Resu
             place.copied().ok_or_else(|| Error::new(ErrorKind::EntryNotFound { name: name.clone() }))
         };
         let order = names.iter().map(place).collect::<Result<Vec<_>>>()?;
-        let mut by_place: Vec<Option<Merged<'_>>> = merged.into_iter().map(Some).collect();
+        let mut by_place: Vec<Option<Merged<'a>>> = merged.into_iter().map(Some).collect();
         merged =
             order.into_iter().filter_map(|place| by_place.get_mut(place).and_then(Option::take)).collect();
     }
-    let finish = |column: Merged<'_>| {
-        let nullable = column.field.is_nullable() || column.count < shards.len();
-        Arc::new(column.field.as_ref().clone().with_nullable(nullable))
-    };
-    Ok(merged.into_iter().map(finish).collect())
+    Ok(merged)
 }
 
 fn unify(known: &Merged<'_>, field: &FieldRef, widen: bool) -> Result<FieldRef> {

@@ -15,6 +15,15 @@ pub enum OnError {
     Skip,
 }
 
+/// What the arrays of a shard must have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lengths {
+    /// Their length: they are columns.
+    Equal,
+    /// Nothing: one is read without the others, or none.
+    Any,
+}
+
 /// How shards become a table.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -50,6 +59,8 @@ pub struct DatasetOptions {
     pub widen: bool,
     /// What happens to arrays of another type than the schema's.
     pub(crate) conversion: Conversion,
+    /// Whether the arrays of a shard may differ in length.
+    pub(crate) lengths: Lengths,
 }
 
 /// What happens to arrays of another type than the schema's.
@@ -93,6 +104,7 @@ impl Default for DatasetOptions {
             unsupported: Unsupported::Raise,
             widen: false,
             conversion: Conversion::None,
+            lengths: Lengths::Equal,
         }
     }
 }

@@ -9,7 +9,7 @@ use arrow_buffer::Buffer;
 use arrow_schema::{DataType, FieldRef};
 
 use super::discover::Found;
-use super::options::DatasetOptions;
+use super::options::{DatasetOptions, Lengths};
 use crate::array::read_header;
 use crate::arrow::{self, ArrowOptions, RowLayout};
 use crate::error::{Error, ErrorKind, Result};
@@ -67,8 +67,8 @@ pub struct ColumnInfo {
     /// The member that has it; fields of records share one.
     pub(super) member: usize,
     /// The place among the fields of the records of a bare file.
-    pub(super) record_field: Option<usize>,
-    pub(super) header: Arc<Header>,
+    pub(crate) record_field: Option<usize>,
+    pub(crate) header: Arc<Header>,
     pub(super) place: Place,
     /// The member's name with its suffix; a bare file has none.
     pub(super) entry: Option<Arc<str>>,
@@ -101,13 +101,13 @@ impl ColumnInfo {
 
 /// An open shard of which nothing was read yet.
 #[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) source: Source,
+pub(crate) struct Opened {
+    pub(crate) source: Source,
     pub(super) modified: Option<u64>,
 }
 
 impl Opened {
-    pub(super) fn new(found: &Found, options: &DatasetOptions) -> Result<Self> {
+    pub(crate) fn new(found: &Found, options: &DatasetOptions) -> Result<Self> {
         let path = found.path.as_path();
         #[cfg(feature = "object-store")]
         if let Some(object) = object(found, options)? {
@@ -259,10 +259,22 @@ impl ShardInfo {
             }
         }
         check_names(&columns).map_err(|error| error.in_path(path))?;
-        let rows = agree_on_rows(&lengths).map_err(|error| error.in_path(path))?;
+        let rows = if options.lengths == Lengths::Any {
+            let longest = lengths.iter().filter_map(|(_, rows)| *rows).max();
+            longest.unwrap_or_else(|| u64::from(!lengths.is_empty()))
+        } else {
+            agree_on_rows(&lengths).map_err(|error| error.in_path(path))?
+        };
         let version = kept.version().map(Arc::from);
         let url = found.url.as_deref().map(Arc::from);
         Ok(Self { path: Arc::clone(path), url, size, modified, version, rows, columns })
+    }
+
+    /// True if the arrays differ in length, which is refused unless it was asked for.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_ragged(&self) -> bool {
+        let rows = |column: &ColumnInfo| column.header.shape().rows();
+        self.columns.iter().any(|column| !column.is_repeated && rows(column) != self.rows)
     }
 
     /// What tells the shard from all others.
@@ -331,7 +343,8 @@ fn members(source: Source, path: &Path, options: &DatasetOptions) -> Result<Vec<
     Ok(members)
 }
 
-fn is_npy(source: &Source, path: &Path) -> Result<bool> {
+/// True if the first bytes are those of an NPY file.
+pub(crate) fn is_npy(source: &Source, path: &Path) -> Result<bool> {
     if !matches!(source, Source::Memory(_)) && path.extension().is_some_and(|extension| extension == "npz") {
         // One read less for what is an archive nearly always; a bare file has no directory at its end.
         let end = source.peek(source.len().saturating_sub(22)..source.len())?;

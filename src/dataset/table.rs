@@ -143,6 +143,24 @@ impl NpzDataset {
         self.inner.state(interrupt).map(drop)
     }
 
+    /// Reads the headers of all shards whether they agree or not; those that cannot be read are errors beside.
+    #[cfg(feature = "cli")]
+    pub(crate) fn headers(
+        &self,
+        paths: &[Found],
+        interrupt: &Interrupt,
+    ) -> Result<(Vec<Arc<ShardInfo>>, Vec<Error>)> {
+        let (mut shards, mut failed) = (Vec::with_capacity(paths.len()), Vec::new());
+        for shard in self.inner.read_headers(paths, interrupt) {
+            match shard {
+                Ok(shard) => shards.push(shard),
+                Err(error) => failed.push(error),
+            }
+        }
+        interrupt.check()?;
+        Ok((shards, failed))
+    }
+
     /// Returns the columns, for [`set_columns`](Self::set_columns).
     pub fn columns(&self) -> Result<&Columns> {
         self.inner.columns()

@@ -33,7 +33,7 @@ const MEMORY_SHARE: u64 = 4;
 /// ```
 #[derive(Debug)]
 pub struct NpzArchive {
-    pub(super) source: Source,
+    pub(crate) source: Source,
     pub(super) directory: Directory,
     pub(super) options: OpenOptions,
     /// Which stored members in memory have been verified; a second check would find the writes that go

@@ -2,6 +2,7 @@
 
 use flate2::{Compress, CompressError, Compression, FlushCompress, Status};
 
+use super::libdeflate;
 use crate::convert::to_usize;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -27,6 +28,17 @@ pub fn deflate_block(before: &[u8], parts: &[&[u8]], level: u32, is_last: bool) 
     }
     feed(&mut compress, &[], &mut out, if is_last { FlushCompress::Finish } else { FlushCompress::Sync })?;
     Ok(out)
+}
+
+/// Compresses all bytes at once into one DEFLATE stream, in half the time of [`deflate_block`] or less. Level 1 is fast,
+/// 9 is small.
+pub fn deflate_whole(bytes: &[u8], level: u32) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let level = u8::try_from(level.min(9)).unwrap_or(9);
+    if libdeflate::deflate(bytes, level, &mut out) {
+        return Ok(out);
+    }
+    Err(Error::new(ErrorKind::Allocation { len: u64::try_from(bytes.len()).unwrap_or(u64::MAX) }))
 }
 
 /// Compresses until all input is consumed and all output that the flush asks for is there.
@@ -100,6 +112,19 @@ mod tests {
                     inflate_into(&stream, &mut out).unwrap();
                     assert!(out == bytes, "level {level}, blocks of {block_len}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn whole_slices_come_back() {
+        let text: Vec<u8> = (0_u32..100_000).flat_map(|i| format!("{},", i % 1000).into_bytes()).collect();
+        for bytes in [&text[..], &noise(100_000), b"", b"x"] {
+            for level in [1, 6, 9, 6] {
+                let stream = deflate_whole(bytes, level).unwrap();
+                let mut out = vec![0; bytes.len()];
+                inflate_into(&stream, &mut out).unwrap();
+                assert!(out == bytes, "level {level}");
             }
         }
     }

@@ -18,8 +18,8 @@ use super::super::files::Files;
 use super::super::format::{NpzFormat, NpzFormatFactory};
 use super::super::location;
 use super::super::table::{Extras, NpzTable};
-use crate::dataset::Conversion;
 use super::message::{Table, decode, encode, is_ours, options, required};
+use crate::dataset::Conversion;
 
 /// Stands for the factory of the format, which has no state.
 #[derive(Clone, PartialEq, prost::Message)]

@@ -98,8 +98,7 @@ fn encode_scan(
     });
     let slim = FileScanConfigBuilder::from(config.clone()).with_file_groups(groups.collect()).build();
     let predicate = source.filter();
-    let predicate =
-        predicate.map(|filter| converter.physical_expr_to_proto(&filter, &codec)).transpose()?;
+    let predicate = predicate.map(|filter| converter.physical_expr_to_proto(&filter, &codec)).transpose()?;
     Ok(Scan {
         config: Some(serialize_file_scan_config(&slim, &codec, converter)?),
         options: source.options().said().clone(),

@@ -9,7 +9,7 @@ use crate::convert::to_u64;
 use crate::error::Result;
 use crate::parallel;
 use crate::spool::Spool;
-use crate::zip::{Method, NewEntry, WINDOW_LEN, deflate_block};
+use crate::zip::{Method, NewEntry, WINDOW_LEN, deflate_block, deflate_whole};
 
 /// Blocks are compressed apart from each other. Each has to begin its statistics anew, which costs some ten bytes;
 /// fewer and larger ones would leave threads without work.
@@ -27,6 +27,9 @@ const SAMPLE_MIN: usize = 4 << 10;
 const SAMPLE_MAX: usize = 64 << 10;
 /// Compressing a byte takes as long as reading this many from a cached file.
 const DEFLATE_COST: u64 = 32;
+
+/// The level of members of one block, at which libdeflate is at least as good as zlib's 6.
+const WHOLE_LEVEL: u32 = 6;
 
 /// One block of one member.
 struct Block {
@@ -103,8 +106,12 @@ fn compress(member: &Member<'_>, block: &Block, level: Option<u32>) -> Result<(V
         member.payload.get(block.start.saturating_sub(to_u64(before)), block.len.saturating_add(before))?;
     let (before, bytes) = bytes.split_at_checked(before).unwrap_or_default();
     let header = if is_first { &member.header[..] } else { &[] };
-    let level = level.map_or_else(|| level_for(bytes), Ok)?;
-    let deflated = deflate_block(before, &[header, bytes], level, block.is_last)?;
+    let deflated = if is_first && block.is_last {
+        deflate_whole(&[header, bytes].concat(), level.unwrap_or(WHOLE_LEVEL))?
+    } else {
+        let level = level.map_or_else(|| level_for(bytes), Ok)?;
+        deflate_block(before, &[header, bytes], level, block.is_last)?
+    };
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(header);
     hasher.update(bytes);
