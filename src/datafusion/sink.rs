@@ -181,7 +181,7 @@ impl Destination {
             }
             Self::Object { store, key, name } => {
                 let object = Object::new(store, key).with_name(&name);
-                Ok(Pending::Object(PendingObject::new(object, &RemoteOptions::default())))
+                Ok(Pending::Object(Box::new(PendingObject::new(object, &RemoteOptions::default()))))
             }
         }
     }

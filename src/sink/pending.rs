@@ -17,7 +17,7 @@ pub enum Pending {
     File(PendingFile),
     /// An object of a store.
     #[cfg(feature = "object-store")]
-    Object(PendingObject),
+    Object(Box<PendingObject>),
 }
 
 impl Pending {

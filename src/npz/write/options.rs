@@ -131,7 +131,7 @@ impl WriteOptions {
             // A folder may be called like that, too. What is of no known service is an error that says so.
             if is_url(url) || !dest.parent().is_some_and(Path::exists) {
                 let object = PendingObject::create(url, &self.remote)?;
-                return Ok(Pending::Object(object.with_interrupt(self.interrupt.clone())));
+                return Ok(Pending::Object(Box::new(object.with_interrupt(self.interrupt.clone()))));
             }
         }
         PendingFile::create(dest).map(Pending::File)
