@@ -53,7 +53,9 @@ impl Output {
     pub(crate) fn with_interrupt(self, interrupt: &Interrupt) -> Self {
         match self {
             Self::Path(pending) => Self::Path(Box::new(match *pending {
-                Pending::Object(object) => Pending::Object(object.with_interrupt(interrupt.clone())),
+                Pending::Object(object) => {
+                    Pending::Object(Box::new(object.with_interrupt(interrupt.clone())))
+                }
                 other => other,
             })),
             other => other,

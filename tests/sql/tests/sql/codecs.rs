@@ -17,7 +17,7 @@ use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 use tempfile::TempDir;
 
-use crate::shards::{deflated, mixed, rows, session, session_with, stored, value, write};
+use crate::shards::{count, deflated, mixed, rows, session, session_with, stored, value, write};
 
 fn pretty(batches: &[arrow_array::RecordBatch]) -> Vec<String> {
     let table = arrow_cast::pretty::pretty_format_batches(batches).unwrap().to_string();
@@ -90,7 +90,7 @@ async fn limits_ranges_and_versions_arrive() {
     // More than 32 bits, which the engine's own message cuts off.
     let large = send(plan(&context, "SELECT id FROM t LIMIT 4294967297").await);
     let batches = collect(large, context.task_ctx()).await.unwrap();
-    assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1000);
+    assert_eq!(count(&batches), 1000);
     let split = send(plan(&context, "SELECT id, x FROM t").await);
     assert_eq!(split.properties().output_partitioning().partition_count(), 4);
     let text = displayable(split.as_ref()).indent(false).to_string();

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use npzarrow::npz::ReadOptions;
+use npzarrow::arrow::ArrowOptions;
+use npzarrow::dataset::DatasetOptions;
+use npzarrow::npz::{MemberInfo, ReadOptions};
 use npzarrow::{NpzArchive, NpzDataset};
 use tempfile::TempDir;
 
@@ -33,7 +35,7 @@ async fn one_file_with_aligned_payloads() {
     let archive = NpzArchive::open(&path).unwrap();
     let batch = archive.record_batch(&ReadOptions::default()).unwrap();
     assert_eq!((batch.num_rows(), batch.num_columns()), (3, 4));
-    assert!(archive.info(&Default::default()).iter().all(|member| member.is_aligned()));
+    assert!(archive.info(&ArrowOptions::default()).iter().all(MemberInfo::is_aligned));
     let create = format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{}'", path.display());
     rows(&context, &create).await.unwrap();
     let expected = "\
@@ -88,7 +90,7 @@ async fn rows_keep_their_order_if_one_shard_after_the_other_is_written() {
     };
     let mut found = found;
     found.sort_by_key(number);
-    let dataset = NpzDataset::new(found, Default::default());
+    let dataset = NpzDataset::new(found, DatasetOptions::default());
     let mut next = 0_i64;
     for batch in dataset.scan(None, None).unwrap() {
         let batch = batch.unwrap();
@@ -129,7 +131,11 @@ async fn inserting_adds_shards() {
     rows(&context, "INSERT INTO t VALUES (1, 0.5), (2, 1.5)").await.unwrap();
     rows(&context, "INSERT INTO t SELECT id + 10, x FROM t").await.unwrap();
     assert_eq!(value(&context, "SELECT sum(id) FROM t").await, "26");
-    assert!(files(folder.path()).iter().all(|path| path.ends_with(".npz")));
+    assert!(
+        files(folder.path())
+            .iter()
+            .all(|path| Path::new(path).extension().is_some_and(|suffix| suffix == "npz"))
+    );
     let said = error(&context, "INSERT OVERWRITE t VALUES (1, 0.5)").await;
     assert!(said.contains("not replaced"), "{said}");
     write(folder.path(), "one.npz", &stored(0..2));

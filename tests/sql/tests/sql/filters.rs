@@ -3,7 +3,7 @@
 use datafusion::prelude::SessionContext;
 use proptest::prelude::*;
 
-use crate::shards::{deflated, mixed, plan, rows, session_with, stored, text};
+use crate::shards::{count, deflated, mixed, plan, rows, session_with, stored, text};
 
 async fn tables() -> SessionContext {
     let shards = [
@@ -44,9 +44,6 @@ async fn the_same_rows_as_of_a_table_in_memory() {
         }
         let limited = rows(&context, &format!("SELECT x FROM t WHERE {filter} LIMIT 5")).await.unwrap();
         let all = rows(&context, &format!("SELECT x FROM m WHERE {filter}")).await.unwrap();
-        let count = |batches: &[arrow_array::RecordBatch]| {
-            batches.iter().map(|batch| batch.num_rows()).sum::<usize>()
-        };
         assert_eq!(count(&limited), count(&all).min(5), "{filter}");
     }
 }
@@ -85,7 +82,7 @@ proptest! {
             let list = ids.iter().map(i64::to_string).chain(["-1".to_owned()]).collect::<Vec<_>>().join(", ");
             let limit = limit.map_or(String::new(), |limit| format!("LIMIT {limit}"));
             let batches = rows(&context, &format!("SELECT x, id FROM t WHERE id IN ({list}) {limit}")).await.unwrap();
-            batches.iter().map(|batch| batch.num_rows()).sum::<usize>()
+            count(&batches)
         });
         let expected = ids.iter().filter(|&&id| id < 200).count().min(limit.unwrap_or(usize::MAX));
         prop_assert_eq!(found, expected);

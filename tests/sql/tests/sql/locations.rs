@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use crate::shards::{deflated, error, rows, session, session_with, stored, text, value, write};
+use crate::shards::{count, deflated, error, rows, session, session_with, stored, text, value, write};
 
 #[tokio::test]
 async fn files_directories_and_patterns() {
@@ -186,7 +186,7 @@ async fn a_shard_that_is_added_later_is_seen_and_one_that_is_replaced_too() {
     std::fs::remove_file(folder.path().join("a.npz")).unwrap();
     assert_eq!(value(&context, "SELECT count(*) FROM t").await, "0");
     assert_eq!(
-        rows(&context, "SELECT * FROM t").await.unwrap().iter().map(|b| b.num_rows()).sum::<usize>(),
+        rows(&context, "SELECT * FROM t").count(&await.unwrap()),
         0
     );
 }

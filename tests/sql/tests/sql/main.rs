@@ -1,5 +1,7 @@
 //! Shards as tables, through DataFusion as it is released.
 
+#![expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "tests are for reading")]
+
 #[cfg(test)]
 mod codecs;
 #[cfg(test)]

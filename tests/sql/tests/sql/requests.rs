@@ -1,12 +1,12 @@
 //! How little is asked of a store.
 
-use crate::shards::{archive, bytes_of, members, plan, rows, session_with, stored, value};
+use crate::shards::{archive, bytes_of, count, members, plan, rows, session_with, stored, value};
 use npzarrow::npz::Compression;
 
 /// A shard of several MiB: a narrow member, a wide one, and another narrow one.
 fn large() -> Vec<u8> {
     const ROWS: u64 = 4096;
-    let numbers = || bytes_of((0..ROWS as i64).into_iter(), i64::to_le_bytes);
+    let numbers = || bytes_of(0..ROWS.cast_signed(), i64::to_le_bytes);
     let x = vec![7; ROWS as usize * 512];
     archive(
         &[
@@ -50,13 +50,13 @@ async fn a_limit_opens_as_few_shards_and_rows_as_it_needs() {
     rows(&context, "CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION 'memory:///'").await.unwrap();
     let _headers = store.take();
     let batches = rows(&context, "SELECT id, x FROM t LIMIT 10").await.unwrap();
-    assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 10);
+    assert_eq!(count(&batches), 10);
     let (requests, bytes) = store.take();
     assert!(requests <= 2, "{requests} requests");
     assert!(bytes < 40_000, "{bytes} bytes for ten rows");
     assert!(plan(&context, "SELECT id FROM t LIMIT 10").await.contains("00.npz"));
     let batches = rows(&context, "SELECT id FROM t LIMIT 5000").await.unwrap();
-    assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 5000);
+    assert_eq!(count(&batches), 5000);
     assert!(store.take().0 <= 4);
 }
 
@@ -71,7 +71,7 @@ async fn a_limit_reads_the_headers_of_as_many_shards_as_it_needs() {
     rows(&context, create).await.unwrap();
     assert_eq!(store.take(), (0, 0), "a declared table looks at no shard");
     let batches = rows(&context, "SELECT id FROM t LIMIT 3").await.unwrap();
-    assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 3);
+    assert_eq!(count(&batches), 3);
     let (requests, _) = store.take();
     assert!(requests <= 40, "{requests} requests for three rows of 200 shards");
 }
@@ -82,12 +82,12 @@ async fn rows_that_a_filter_leaves_out_are_not_fetched() {
     rows(&context, "CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION 'memory:///'").await.unwrap();
     let _headers = store.take();
     let batches = rows(&context, "SELECT x FROM t WHERE id BETWEEN 1000 AND 1009").await.unwrap();
-    assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 20);
+    assert_eq!(count(&batches), 20);
     let (requests, bytes) = store.take();
     assert!(requests <= 4, "{requests}");
     assert!(bytes < 2 * 45_000, "{bytes}: 32 KiB of ids and ten rows of a shard");
     let batches = rows(&context, "SELECT x FROM t WHERE id < 0").await.unwrap();
-    assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 0);
+    assert_eq!(count(&batches), 0);
     assert!(store.take().1 < 2 * 40_000);
 }
 

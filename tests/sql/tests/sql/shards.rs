@@ -114,6 +114,11 @@ pub(crate) async fn rows(context: &SessionContext, sql: &str) -> Result<Vec<Reco
     context.sql(sql).await?.collect().await
 }
 
+/// The rows of some batches.
+pub(crate) fn count(batches: &[RecordBatch]) -> usize {
+    batches.iter().map(RecordBatch::num_rows).sum()
+}
+
 /// Runs a query and returns its table as text.
 pub(crate) async fn text(context: &SessionContext, sql: &str) -> String {
     match rows(context, sql).await {
