@@ -58,7 +58,7 @@ impl Output {
                 }
                 other => other,
             })),
-            other => other,
+            file @ Self::File(_) => file,
         }
     }
 
