@@ -5,7 +5,7 @@
 //! ```
 
 #![expect(clippy::print_stdout, reason = "this program is to be watched")]
-#![expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "small numbers")]
+#![expect(clippy::cast_precision_loss, reason = "small numbers")]
 
 use std::error::Error;
 use std::path::Path;
