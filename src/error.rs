@@ -81,6 +81,7 @@ impl Error {
                 ErrorKind::ObjectChanged { field, expected, actual }
             }
             ErrorKind::Interrupted => ErrorKind::Interrupted,
+            ErrorKind::Panicked { message } => ErrorKind::Panicked { message: message.clone() },
             ErrorKind::Allocation { len } => ErrorKind::Allocation { len: *len },
             other => ErrorKind::Io(io::Error::other(other.to_string())),
         };
