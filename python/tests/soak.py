@@ -1,6 +1,6 @@
 """Loads good and bad archives on all cores for some minutes, and says whether memory and handles stay as they are.
 
-    python -P tests/soak.py --minutes 30
+    python tests/soak.py --minutes 30
 
 The files are those of `tests/data`, and damaged copies of good ones that are the same each time. Every call must
 give what it gave the first time, value or error; a crash ends the process, a hang the run that waits for it.
@@ -94,7 +94,7 @@ def files(folder: Path, damages: int) -> list[Path]:
     numbers = random.Random(1)  # noqa: S311 - the same each time
     arrays = {"a": np.arange(300_000), "b": np.zeros((300, 50), "f4"), "t": np.array(["x", "yz"] * 150), "s": np.array(1)}
     rows = {"x": np.arange(100_000.0), "y": np.arange(100_000, dtype="u1"), "z": np.ones((100_000, 3), "i2")}
-    good = [make(**arrays) for make in (savez, savez_compressed) for arrays in (arrays, rows)]
+    good = [make(**members) for make in (savez, savez_compressed) for members in (arrays, rows)]
     made = good + [damaged(numbers.choice(good), numbers) for _ in range(damages)]
     for number, data in enumerate(made):
         (folder / f"{number:04}.npz").write_bytes(data)
