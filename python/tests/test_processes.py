@@ -7,7 +7,8 @@ import os
 import random
 import sys
 import textwrap
-from pathlib import Path
+import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import npzarrow as nz
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 proc = pytest.mark.skipif(not os.path.isfile("/proc/self/statm"), reason="reads /proc")  # noqa: PTH113
 
@@ -157,6 +159,46 @@ class TestLoad:
                         for array in found.values():
                             assert any(np.array_equal(array, expected) for expected in arrays.values())
         assert failed > 3000
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_memory_that_changes_while_it_is_parsed(compressed: bool) -> None:
+    """Another thread writes all over a source: an error of ours or any values, and no crash."""
+    arrays = {f"a{number}": np.arange(number * 7) for number in range(12)}
+    good = savez(compressed, **arrays)
+    source, stop = bytearray(good), threading.Event()
+    # Where there is something to be believed: the ends, and the headers of members.
+    places = [place for place in range(len(good)) if place > len(good) - 1500 or good[place : place + 2] == b"PK"]
+
+    def write() -> None:
+        numbers = random.Random(3)  # noqa: S311 - the same each time
+        while not stop.is_set():
+            place = min(numbers.choice(places) + numbers.randrange(40), len(good) - 1)
+            source[place] = numbers.randrange(256)
+            if numbers.random() < 0.5:
+                source[:] = good
+
+    writer = threading.Thread(target=write)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    writer.start()
+    outcomes: Counter[str] = Counter()
+    try:
+        for number in range(3000):
+            try:
+                archive = nz.load_npz(source) if number % 2 else nz.load_npz(memoryview(source))
+                for array in archive.load().values():
+                    assert array.nbytes < len(good)
+                    array.sum()
+                nz.read_npz(source, rows="archive").to_pyarrow().validate(full=True)
+                outcomes["fine"] += 1
+            except nz.NpzarrowError:
+                outcomes["error"] += 1
+    finally:
+        stop.set()
+        writer.join()
+        sys.setswitchinterval(interval)
+    assert outcomes["fine"] + outcomes["error"] == 3000
 
 
 SUBINTERPRETERS = """

@@ -219,6 +219,11 @@ mod tests {
     }
 
     #[test]
+    fn orders_have_the_letters_of_numpy() {
+        assert_eq!([Order::C, Order::Fortran].map(|order| order.to_string()), ["C", "F"]);
+    }
+
+    #[test]
     fn spellings() {
         let expected = parse("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }    \n").unwrap();
         for text in [

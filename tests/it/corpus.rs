@@ -1,8 +1,13 @@
 //! Every hostile and golden file through every path: the right value, or the right error.
 
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, Schema};
+use npzarrow::dataset::DatasetOptions;
 use npzarrow::npz::{OpenOptions, ReadOptions};
 use npzarrow::source::Source;
-use npzarrow::{Error, Interrupt, NpyArray, NpzArchive};
+use npzarrow::{Error, Interrupt, NpyArray, NpzArchive, NpzDataset};
 use tempfile::TempDir;
 
 use crate::arrays;
@@ -156,11 +161,69 @@ fn every_path_gives_the_same_text() {
                 Err(error) => error.to_string(),
                 Ok(entries) => show(entries),
             };
-            text.replace(&format!("{path}: "), "")
+            // Objects have the path without its first slash.
+            text.replace(&format!("{path}: "), "").replace(&format!("{}: ", path.trim_start_matches('/')), "")
         });
         let texts: Vec<_> = texts.collect();
         assert!(texts.iter().all(|text| *text == texts[0]), "{}: {texts:#?}", case.file);
     }
+}
+
+/// What is streamed in batches of a row is what is read at once, and what is refused is refused.
+#[test]
+fn hostile_in_batches() {
+    const ROWS: usize = 500;
+    let folder = TempDir::new().unwrap();
+    let mut compared = 0;
+    for case in manifest::cases() {
+        if case.file.starts_with("npy/") && case.bytes.starts_with(b"PK") {
+            // A dataset goes by the content of its shards.
+            continue;
+        }
+        let path = folder.path().join(if case.file.starts_with("npz/") { "case.npz" } else { "case.npy" });
+        std::fs::write(&path, &case.bytes).unwrap();
+        let mut options = DatasetOptions::default();
+        options.batch_rows = Some(1);
+        // Less than any row, so that every member is streamed.
+        options.batch_bytes = 1;
+        options.open = options.open.with_threads(1);
+        options.hive = false;
+        let dataset = NpzDataset::new([path.display().to_string()], options);
+        let scan = || dataset.scan(None, None)?.take(ROWS).map(|batch| Ok(batch?)).collect();
+        let batches: Result<Vec<RecordBatch>, ArrowError> = scan();
+        let source = Source::from(arrow_buffer::Buffer::from(case.bytes.clone()));
+        let at_once = if case.file.starts_with("npz/") {
+            NpzArchive::with_options(source, &OpenOptions::default())
+                .and_then(|archive| archive.record_batch(&ReadOptions::default()))
+        } else {
+            load_npy(&source).map(|_| RecordBatch::new_empty(Arc::new(Schema::empty())))
+        };
+        match (at_once, batches) {
+            (Ok(batch), Ok(batches)) if batch.num_columns() > 0 => {
+                assert_eq!(batches.len(), batch.num_rows().min(ROWS), "{}", case.file);
+                for (row, found) in batches.iter().enumerate() {
+                    assert_eq!(
+                        found,
+                        &batch.slice(row, 1).with_schema(found.schema()).unwrap(),
+                        "{}",
+                        case.file
+                    );
+                }
+                compared += 1;
+            }
+            (Ok(batch), Err(error)) => {
+                // What Arrow cannot hold is an array, but no column.
+                assert!(batch.num_columns() == 0, "{}: {error}", case.file);
+            }
+            (Err(error), Ok(_)) => {
+                // Rows that are read from their places are verified by no checksum.
+                let text = error.to_string();
+                assert!(text.contains("checksum is"), "{}: {error}", case.file);
+            }
+            _ => {}
+        }
+    }
+    assert!(compared > 80, "{compared}");
 }
 
 #[test]
