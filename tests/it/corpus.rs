@@ -176,7 +176,8 @@ fn hostile_in_batches() {
     let folder = TempDir::new().unwrap();
     let mut compared = 0;
     for case in manifest::cases() {
-        if case.file.starts_with("npy/") && case.bytes.starts_with(b"PK") {
+        let other = if case.file.starts_with("npy/") { &b"PK"[..] } else { b"\x93NUMPY" };
+        if case.bytes.starts_with(other) {
             // A dataset goes by the content of its shards.
             continue;
         }
