@@ -193,9 +193,10 @@ def soak(minutes: float, workers: int, folder: Path, report: Callable[[str], Non
 
 
 def growth(figures: Figures) -> int:
-    """Bytes that the second half has more than the first, each taken at its least: what does not come back."""
+    """Bytes that the second half has more than the second quarter, each taken at its least: what does not come back."""
     middle = len(figures.samples) // 2
-    first, second = figures.samples[:middle], figures.samples[middle:]
+    # The first quarter is for warming up.
+    first, second = figures.samples[middle // 2 : middle], figures.samples[middle:]
     return min(sample[1] for sample in second) - min(sample[1] for sample in first)
 
 

@@ -112,7 +112,8 @@ fn faults() {
 
 #[test]
 fn records() {
-    let descr = "[('x', '<f4'), ('', '|V4'), (('A title', 'y'), '>i8', (2,)), ('z', [('u', '|u1')]), ('', '|V7')]";
+    let descr =
+        "[('x', '<f4'), ('', '|V4'), (('A title', 'y'), '>i8', (2,)), ('z', [('u', '|u1')]), ('', '|V7')]";
     let header = parse(&format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (2,)}}")).unwrap();
     let Dtype::Record(record) = header.dtype() else { panic!("{:?}", header.dtype()) };
     let fields: Vec<_> = record.fields().iter().map(|field| (&*field.name, field.offset)).collect();
