@@ -1,13 +1,16 @@
 # make demo   build the package and run the main job on files that NumPy wrote
 # make test   everything that CI runs
 # make bench  the benchmark tables of README.md
-# make fuzz   ten minutes of each fuzz target (needs a nightly toolchain and cargo-fuzz)
+# make fuzz   twenty minutes of each fuzz target (needs a nightly toolchain and cargo-fuzz)
 
 PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
 WHEELS  := target/wheels
 CARGO   ?= cargo
+# For `make fuzz`.
+FUZZ_TARGETS := header literal archive ranges differential inflate writer
+FUZZ_SECONDS := 1200
 SOURCES := $(shell find src python/src python/npzarrow -type f) Cargo.toml Cargo.lock python/Cargo.toml python/pyproject.toml README.md
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -51,9 +54,9 @@ bench: $(VENV)/.installed
 
 fuzz:
 	@# Sanitizer coverage does not survive link-time optimisation.
-	export CARGO_PROFILE_RELEASE_LTO=off; cd fuzz && for target in header archive differential inflate; do \
+	export CARGO_PROFILE_RELEASE_LTO=off; cd fuzz && for target in $(FUZZ_TARGETS); do \
 		$(CARGO) +nightly fuzz run --features libfuzzer $$target corpus/$$target seeds/$$target -- \
-			-dict=npz.dict -max_total_time=600 -timeout=5 -rss_limit_mb=2048 || exit 1; done
+			-dict=npz.dict -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=2048 || exit 1; done
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'

@@ -81,6 +81,7 @@ impl Error {
                 ErrorKind::ObjectChanged { field, expected, actual }
             }
             ErrorKind::Interrupted => ErrorKind::Interrupted,
+            ErrorKind::Panicked { message } => ErrorKind::Panicked { message: message.clone() },
             ErrorKind::Allocation { len } => ErrorKind::Allocation { len: *len },
             other => ErrorKind::Io(io::Error::other(other.to_string())),
         };
@@ -213,5 +214,46 @@ impl From<ArrowError> for Error {
 impl From<Error> for ArrowError {
     fn from(error: Error) -> Self {
         Self::ExternalError(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parts of one work that fails tell of it in the same words, and as the same kind where callers ask for it.
+    #[test]
+    fn said_again() {
+        let changed = || {
+            let (expected, actual) = ("a".to_owned(), "b".to_owned());
+            ErrorKind::ObjectChanged { field: "etag", expected, actual }
+        };
+        for kind in [
+            ErrorKind::Io(io::Error::new(io::ErrorKind::TimedOut, "too late")),
+            changed(),
+            ErrorKind::Interrupted,
+            ErrorKind::Panicked { message: "at last".to_owned() },
+            ErrorKind::Allocation { len: 5 },
+            ErrorKind::Encrypted,
+        ] {
+            let error = Error::at(7, kind).in_entry("x.npy").in_path("a.npz");
+            let again = error.again();
+            assert_eq!(again.to_string(), error.to_string());
+            assert_eq!(again.location(), error.location());
+            let same_kind = std::mem::discriminant(again.kind()) == std::mem::discriminant(error.kind());
+            assert!(same_kind || again.is_io(), "{again:?}");
+            if let (ErrorKind::Io(again), ErrorKind::Io(error)) = (again.kind(), error.kind()) {
+                assert_eq!(again.kind(), error.kind());
+            }
+        }
+    }
+
+    #[test]
+    fn causes() {
+        let error = Error::from(io::Error::from(io::ErrorKind::NotFound));
+        assert!(error.source().is_some() && error.is_io());
+        assert!(Error::new(ErrorKind::Encrypted).source().is_none());
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        assert!(format!("{error:?}").starts_with("Error { kind: Io("));
     }
 }

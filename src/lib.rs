@@ -50,6 +50,7 @@ mod interrupt;
 pub mod limits;
 pub mod npy;
 pub mod npz;
+mod panic;
 mod parallel;
 mod rows;
 pub mod sink;

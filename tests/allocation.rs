@@ -28,9 +28,17 @@ struct Counting;
 thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
+    /// All bytes that were ever allocated, and how often: a measure of work that is the same each time.
+    static WORK: Cell<usize> = const { Cell::new(0) };
 }
 
+/// What an allocation counts as besides its bytes.
+const ALLOCATION_WORK: usize = 64;
+
 fn count(bytes: isize) {
+    if bytes > 0 {
+        WORK.set(WORK.get() + bytes.cast_unsigned() + ALLOCATION_WORK);
+    }
     let live = LIVE.get() + bytes;
     LIVE.set(live);
     PEAK.set(PEAK.get().max(live));
@@ -165,5 +173,83 @@ fn a_scan_takes_the_memory_of_a_few_batches() {
         });
         assert_eq!(rows as u64, count >> 2);
         assert!(peak.cast_unsigned() as u64 <= 3 * BATCH, "{name}: {peak} bytes");
+    }
+}
+
+/// An archive of so many members of a few bytes, in which what `name` gives is the name.
+fn archive_of(members: usize, name: impl Fn(usize) -> String, method: CompressionMethod) -> Vec<u8> {
+    let options = SimpleFileOptions::default().compression_method(method);
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for member in 0..members {
+        writer.start_file(name(member), options).unwrap();
+        writer.write_all(&header_of("'|u1'", "(3,)")).unwrap();
+        writer.write_all(&[1, 2, 3]).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn header_of(descr: &str, shape: &str) -> Vec<u8> {
+    let text = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n");
+    let mut bytes = b"\x93NUMPY\x02\x00".to_vec();
+    bytes.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+    bytes.extend(text.as_bytes());
+    bytes
+}
+
+/// Twice the input is twice the work, in each way in which an input can be long.
+#[test]
+fn work_grows_in_proportion_to_the_input() {
+    use CompressionMethod::{Deflated, Stored};
+    type Make = fn(usize) -> Vec<u8>;
+    let families: [(&str, Make); 13] = [
+        ("spaces", |n| header_of(&format!("{}'<f4'", " ".repeat(100 * n)), "(0,)")),
+        ("spaces and a stray character", |n| header_of(&format!("{}!", " ".repeat(100 * n)), "(0,)")),
+        ("escapes in a name", |n| header_of(&format!("[('{}', '<f4')]", "\\x41".repeat(50 * n)), "(0,)")),
+        ("a string that is not closed", |n| header_of(&format!("'{}", "\\n".repeat(50 * n)), "(0,)")),
+        ("fields", |n| {
+            let fields: String = (0..5 * n).map(|index| format!("('field{index:06}', '<f4'), ")).collect();
+            header_of(&format!("[{fields}]"), "(0,)")
+        }),
+        ("padding between fields", |n| {
+            let fields: String =
+                (0..5 * n).map(|index| format!("('', '|V3'), ('f{index:06}', '<f4'), ")).collect();
+            header_of(&format!("[{fields}]"), "(0,)")
+        }),
+        ("nesting", |n| {
+            let fields: String = (0..n)
+                .map(|index| format!("('f{index:06}', {}'<f4'{}), ", "[('x', ".repeat(20), ")]".repeat(20)))
+                .collect();
+            header_of(&format!("[{fields}]"), "(0,)")
+        }),
+        ("digits", |n| header_of("'<f4'", &format!("({},)", "9".repeat(100 * n)))),
+        ("dimensions", |n| header_of("'<f4'", &format!("({})", "1, ".repeat(30 * n)))),
+        ("stored members", |n| archive_of(n, |member| format!("member{member:06}.npy"), Stored)),
+        ("deflated members", |n| archive_of(n, |member| format!("member{member:06}.npy"), Deflated)),
+        ("names of one beginning", |n| {
+            archive_of(n, |member| format!("{}{member:06}.npy", "x".repeat(500)), Stored)
+        }),
+        ("members that are not closed", |n| {
+            let mut archive = archive_of(n, |member| format!("member{member:06}.npy"), Stored);
+            archive.truncate(archive.len() - 30);
+            archive
+        }),
+    ];
+    for (family, make) in families {
+        let works: Vec<(usize, usize)> = [100, 200, 400, 800]
+            .map(|n| {
+                let bytes = make(n);
+                let len = bytes.len();
+                let source = Source::from(Memory::mutable(Buffer::from(bytes)));
+                let before = WORK.get();
+                read(&source);
+                (len, WORK.get() - before)
+            })
+            .to_vec();
+        for pair in works.windows(2) {
+            let [(short, less), (long, more)] = pair else { panic!("{pair:?}") };
+            // A quarter more than in proportion, for buffers that grow by powers of two, and a constant.
+            let bound = less * long * 5 / (short * 4) + (256 << 10);
+            assert!(more <= &bound, "{family}: {works:?}");
+        }
     }
 }

@@ -12,5 +12,8 @@ pub mod archive;
 pub mod differential;
 pub mod header;
 pub mod inflate;
+pub mod literal;
 mod memory;
 mod model;
+pub mod ranges;
+pub mod writer;

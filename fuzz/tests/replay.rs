@@ -10,7 +10,7 @@
 use std::fs;
 use std::path::Path;
 
-use npzarrow_fuzz::{archive, differential, header, inflate};
+use npzarrow_fuzz::{archive, differential, header, inflate, literal, ranges, writer};
 
 /// Numbers that look random and are the same each time (xorshift).
 struct Random(u64);
@@ -119,4 +119,19 @@ fn differential_seeds() {
 #[test]
 fn inflate_seeds() {
     replay("inflate", 1000, inflate::run);
+}
+
+#[test]
+fn literal_seeds() {
+    replay("literal", 4000, literal::run);
+}
+
+#[test]
+fn ranges_seeds() {
+    replay("ranges", 100, ranges::run);
+}
+
+#[test]
+fn writer_seeds() {
+    replay("writer", 400, writer::run);
 }

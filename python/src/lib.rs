@@ -63,10 +63,15 @@ mod _core {
     #[pymodule_export]
     use super::write::{align, write_npy, write_npz};
 
+    use pyo3::exceptions::PyRuntimeError;
+    use pyo3::panic::PanicException;
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // A panic is a bug of ours, and no reason to pass by everybody's `except Exception`.
+        let py = module.py();
+        py.get_type::<PanicException>().setattr("__bases__", (py.get_type::<PyRuntimeError>(),))?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

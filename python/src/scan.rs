@@ -1,6 +1,7 @@
 //! A scan of a dataset as an Arrow stream, and batch by batch for polars.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -286,8 +287,13 @@ impl Iterator for Reader {
     fn next(&mut self) -> Option<Self::Item> {
         // The consumer may have let go of the interpreter's lock or not, and there is no way to ask: nothing is done
         // here that needs it, nor are signals looked at.
-        let batch = self.scan.next_batch().map_err(arrow_error).transpose()?;
-        Some(batch.map(|batch| Arc::new(StructArray::from(self.shape(&batch))) as ArrayRef))
+        let next = || {
+            let batch = self.scan.next_batch().map_err(arrow_error).transpose()?;
+            Some(batch.map(|batch| Arc::new(StructArray::from(self.shape(&batch))) as ArrayRef))
+        };
+        // Nor can a panic pass: it would end the process.
+        let panicked = |_| Some(Err(ArrowError::ComputeError("a bug of npzarrow: it panicked".to_owned())));
+        catch_unwind(AssertUnwindSafe(next)).unwrap_or_else(panicked)
     }
 }
 

@@ -12,6 +12,7 @@ use super::job::{Context, JobReader, SizedJob};
 use crate::convert::to_u64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::MAX_THREADS;
+use crate::panic::caught;
 
 /// What a batch takes besides its values.
 const BATCH_OVERHEAD: u64 = 4 << 10;
@@ -169,7 +170,7 @@ impl Shared {
             let ends = Ends { shared: self, number };
             let mut reader = JobReader::new(&self.context, job, self.threads);
             while self.reserve(number, batch_bytes) {
-                let read = reader.next_batch();
+                let read = caught(|| reader.next_batch());
                 let Some(batch) = read.transpose() else {
                     self.hand_over(number, batch_bytes, None);
                     break;
@@ -255,7 +256,8 @@ impl Drop for Ends<'_> {
         if let Some(slot) = state.slot(self.number) {
             slot.is_finished = true;
             if thread::panicking() {
-                slot.ready.push_back((Err(Error::new(ErrorKind::Interrupted)), 0));
+                let message = "between two batches".to_owned();
+                slot.ready.push_back((Err(Error::new(ErrorKind::Panicked { message })), 0));
             }
         }
         drop(state);
@@ -267,4 +269,44 @@ impl Drop for Ends<'_> {
 fn sliced_bytes(batch: &RecordBatch) -> u64 {
     let sizes = batch.columns().iter().map(|array| array.to_data().get_slice_memory_size().unwrap_or(0));
     to_u64(sizes.fold(0, usize::saturating_add))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::dataset::assemble::Wanted;
+    use crate::dataset::{DatasetOptions, NpzDataset};
+    use crate::interrupt::Interrupt;
+
+    /// Who waits for the batch of a thread that panics gets an error, and then the end.
+    #[test]
+    fn a_thread_that_panics_is_not_waited_for() {
+        let inner = Arc::clone(&NpzDataset::new(["x.npz"], DatasetOptions::default()).inner);
+        let context =
+            Arc::new(Context { inner, wanted: Wanted::new(Vec::new()), interrupt: Interrupt::new() });
+        let queue = Queue::start(&context, VecDeque::new(), 1).err();
+        assert!(queue.is_some_and(|jobs| jobs.is_empty()), "no job needs no thread");
+
+        let slots = VecDeque::from([Slot::default()]);
+        let state = State { jobs: VecDeque::new(), first: 0, next: 1, slots, in_flight: 0, is_closed: false };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            ready: Condvar::new(),
+            room: Condvar::new(),
+            context,
+            budget: 1,
+            threads: 1,
+        });
+        let thread = catch_unwind(AssertUnwindSafe(|| {
+            let _ends = Ends { shared: &shared, number: 0 };
+            panic!("on purpose");
+        }));
+        assert!(thread.is_err());
+        let queue = Queue { shared, process: process::id() };
+        let error = queue.next(None).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Panicked { .. }), "{error}");
+        assert!(matches!(queue.next(None).unwrap(), Waited::End));
+    }
 }

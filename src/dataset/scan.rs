@@ -25,6 +25,7 @@ use super::{
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::limits::PARALLEL_MIN;
+use crate::panic::caught;
 
 /// Reads rows as batches, in order. Nothing is read before the first batch is asked for; with several threads,
 /// some batches are then read ahead.
@@ -103,7 +104,8 @@ impl ScanReader {
 
     /// Waits some time for the next batch. What is read on this very thread is not given up at that time.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Waited> {
-        let waited = self.next(timeout);
+        // A consumer may be behind an interface of C, which no panic can pass.
+        let waited = caught(|| self.next(timeout));
         if !matches!(waited, Ok(Waited::Batch(_) | Waited::Timeout)) {
             self.work = Work::Done;
         }

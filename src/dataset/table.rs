@@ -37,7 +37,7 @@ const HEADERS_COST: u64 = 64 << 10;
 /// ```
 #[derive(Debug, Clone)]
 pub struct NpzDataset {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]

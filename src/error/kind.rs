@@ -61,6 +61,12 @@ pub enum ErrorKind {
     /// The work was given up because the caller asked for it.
     #[error("interrupted")]
     Interrupted,
+    /// The crate has a bug, which did not get any further than this.
+    #[error("a bug of npzarrow, please report it: panicked: {}", message.escape_debug())]
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
 
     // npy ----------------------------------------------------------------------------------------------
     /// The data does not begin with NPY's magic.

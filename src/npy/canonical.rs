@@ -95,6 +95,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_means_something_else_is_left_to_the_general_parser() {
+        let many = format!("({})", "1, ".repeat(65));
+        for shape in
+            ["(3)", "(03,)", "(3, 04)", "(00,)", "(,)", "(, 3)", "(-3,)", "(3,4)", "(3L,)", "3", "", &many]
+        {
+            let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}     \n");
+            assert_eq!(parse(text.as_bytes()), None, "{shape}");
+        }
+    }
+
     proptest! {
         /// One or two bytes of a canonical header replaced: whatever is still recognised means the same.
         #[test]

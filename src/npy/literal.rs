@@ -247,12 +247,25 @@ mod tests {
             ("'abc'", "abc"),
             (" \"it's\" ", "it's"),
             (r"'it\'s'", "it's"),
+            (r#"'say \"so\"'"#, "say \"so\""),
             (r"'a\\b\n\t\r\x41\u00e9\U0001f600'", "a\\b\n\t\rAé😀"),
             ("''", ""),
         ] {
             assert_eq!(cursor(text).string().unwrap(), value, "{text}");
         }
-        for text in ["", "abc", "'abc", "'a\nb'", r"'\q'", r"'\x4'", r"'\ud800'", r"'abc\", "u'a'"] {
+        for text in [
+            "",
+            "abc",
+            "'abc",
+            "'a\nb'",
+            r"'\q'",
+            r"'\x4'",
+            r"'\ud800'",
+            r"'abc\",
+            "u'a'",
+            "'\\x41\nb'",
+            "'\\x41b",
+        ] {
             assert!(cursor(text).string().is_err(), "{text}");
         }
         let latin1 = Cursor::new(b"'\xe9'", Version::V2).unwrap().string().unwrap();

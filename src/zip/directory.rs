@@ -136,7 +136,7 @@ impl Directory {
             let start = entry.header_offset;
             if start.checked_add(len).is_none_or(|end| end > limit) {
                 let first = self.name(index).unwrap_or_default().to_owned();
-                return Err(match next.filter(|_| start.saturating_add(len) > limit && start <= limit) {
+                return Err(match next {
                     Some(next) => {
                         let second = self.name(next).unwrap_or_default().to_owned();
                         problem(ZipProblem::Overlap { first, second, offset: limit })

@@ -5,12 +5,15 @@ use std::io::{Cursor, Write as _};
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Int64Type, UInt8Type};
 use arrow_buffer::Buffer;
-use npzarrow::NpzArchive;
 use npzarrow::arrow::{ArrowOptions, RowLayout};
 use npzarrow::npy::{Dtype, Header, Order, Shape};
 use npzarrow::npz::{OpenOptions, ReadOptions, Unsupported};
+use npzarrow::{Interrupt, NpzArchive};
+use tempfile::TempDir;
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
+
+use crate::paths::sources;
 
 fn npy(type_str: &str, shape: &[u64], payload: &[u8]) -> Vec<u8> {
     let dtype = Dtype::from_type_str(type_str).unwrap();
@@ -104,7 +107,53 @@ fn rows_and_their_mismatch() {
     let scalars = NpzArchive::try_new(zip(&members[2..3], options)).unwrap();
     assert_eq!(scalars.record_batch(&ReadOptions::default()).unwrap().num_rows(), 1);
     let empty = NpzArchive::try_new(zip(&[], options)).unwrap();
+    assert!(empty.is_empty() && !scalars.is_empty());
     assert_eq!(empty.record_batch(&ReadOptions::default()).unwrap().num_rows(), 0);
+}
+
+#[test]
+fn rows_of_a_member() {
+    let values: Vec<u8> = (0..24).collect();
+    let header = |order| {
+        let dtype = Dtype::from_type_str("|u1").unwrap();
+        Header::try_new(&dtype, order, &Shape::new(vec![6, 2, 2])).unwrap()
+    };
+    let member = |order| [header(order).to_bytes(), values.clone()].concat();
+    let members = [("c.npy", member(Order::C)), ("f.npy", member(Order::Fortran))];
+    let folder = TempDir::new().unwrap();
+    for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+        let data = zip(&members, SimpleFileOptions::default().compression_method(method));
+        for (way, source) in sources(&data, &folder) {
+            let archive = NpzArchive::with_options(source, &OpenOptions::default()).unwrap();
+            let rows = |index, range| archive.rows_at(index, range, &Interrupt::default());
+            for (index, order) in [Order::C, Order::Fortran].into_iter().enumerate() {
+                for (start, end) in [(0, 6), (0, 1), (2, 5), (5, 6), (3, 3), (6, 6)] {
+                    let found = rows(index, start..end).unwrap();
+                    let place = |row: u64, column: u64| match order {
+                        Order::C => row * 4 + column,
+                        // Columns come first, and those of the last axis last.
+                        Order::Fortran => row + 6 * column,
+                    };
+                    let expected: Vec<u64> = match order {
+                        Order::C => (start..end).flat_map(|row| (0..4).map(move |c| place(row, c))).collect(),
+                        Order::Fortran => {
+                            (0..4).flat_map(|c| (start..end).map(move |row| place(row, c))).collect()
+                        }
+                    };
+                    let found_values: Vec<u64> =
+                        found.payload().as_slice().iter().map(|&value| u64::from(value)).collect();
+                    assert_eq!(found_values, expected, "{way} {order} {start}..{end}");
+                    assert_eq!(found.header().shape()[..], [end - start, 2, 2], "{way}");
+                }
+                for (start, end, text) in [(0, 7, "row 7 exceeds the limit of 6"), (9, 3, "row 9 exceeds")] {
+                    let error = rows(index, start..end).unwrap_err().to_string();
+                    assert!(error.contains(text), "{way}: {error}");
+                }
+            }
+            let error = rows(2, 0..1).unwrap_err().to_string();
+            assert!(error.ends_with("2 is not a file in the archive"), "{way}: {error}");
+        }
+    }
 }
 
 #[test]
@@ -171,13 +220,13 @@ fn large_members_by_blocks_and_by_threads() {
     let members = [("x.npy", npy("|u1", &[len], &payload))];
     for method in [CompressionMethod::Deflated, CompressionMethod::Stored] {
         let bytes = zip(&members, SimpleFileOptions::default().compression_method(method));
-        let folder = tempfile::TempDir::new().unwrap();
+        let folder = TempDir::new().unwrap();
         let path = folder.path().join("x.npz");
         std::fs::write(&path, &bytes).unwrap();
         for archive in [NpzArchive::try_new(bytes).unwrap(), NpzArchive::open(&path).unwrap()] {
             let array = archive.array("x").unwrap();
             assert!(array.payload().as_slice() == payload, "{method}");
-            let interrupt = npzarrow::Interrupt::new();
+            let interrupt = Interrupt::new();
             interrupt.request();
             if method == CompressionMethod::Deflated {
                 let error = archive.array_at(0, &interrupt).unwrap_err();

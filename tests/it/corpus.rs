@@ -1,8 +1,13 @@
 //! Every hostile and golden file through every path: the right value, or the right error.
 
+use std::path::Path;
+
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
+use npzarrow::dataset::DatasetOptions;
 use npzarrow::npz::{OpenOptions, ReadOptions};
 use npzarrow::source::Source;
-use npzarrow::{Error, Interrupt, NpyArray, NpzArchive};
+use npzarrow::{Error, Interrupt, NpyArray, NpzArchive, NpzDataset};
 use tempfile::TempDir;
 
 use crate::arrays;
@@ -156,11 +161,70 @@ fn every_path_gives_the_same_text() {
                 Err(error) => error.to_string(),
                 Ok(entries) => show(entries),
             };
-            text.replace(&format!("{path}: "), "")
+            // Objects have the path without its first slash.
+            text.replace(&format!("{path}: "), "").replace(&format!("{}: ", path.trim_start_matches('/')), "")
         });
         let texts: Vec<_> = texts.collect();
         assert!(texts.iter().all(|text| *text == texts[0]), "{}: {texts:#?}", case.file);
     }
+}
+
+/// What is streamed in batches of a row is what is read at once, and what is refused is refused.
+#[test]
+fn hostile_in_batches() {
+    const ROWS: usize = 300;
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("case.npz");
+    let mut compared = 0;
+    for case in manifest::cases().iter().filter(|case| case.file.starts_with("npz/")) {
+        if case.bytes.starts_with(b"\x93NUMPY") {
+            // A dataset goes by the content of its shards.
+            continue;
+        }
+        std::fs::write(&path, &case.bytes).unwrap();
+        let source = Source::from(arrow_buffer::Buffer::from(case.bytes.clone()));
+        let archive = NpzArchive::with_options(source, &OpenOptions::default());
+        let names: Vec<String> = match &archive {
+            Ok(archive) => archive.names().take(10).map(str::to_owned).collect(),
+            Err(_) => vec!["x".to_owned()],
+        };
+        for name in names {
+            let at_once = archive.as_ref().map_err(ToString::to_string).and_then(|archive| {
+                let options = ReadOptions::default().with_columns([&name]);
+                archive.record_batch(&options).map_err(|error| error.to_string())
+            });
+            match (at_once, in_single_rows(&path, &name, ROWS)) {
+                (Ok(batch), Ok(batches)) => {
+                    assert_eq!(batches.len(), batch.num_rows().min(ROWS), "{}: {name}", case.file);
+                    for (row, found) in batches.iter().enumerate() {
+                        assert_eq!(found.column(0), &batch.column(0).slice(row, 1), "{}: {name}", case.file);
+                    }
+                    compared += 1;
+                }
+                (Ok(_), Err(error)) => panic!("{}: {name}: {error}", case.file),
+                (Err(error), Ok(_)) => {
+                    // Rows that are read from their places are verified by no checksum, and a scan applies the
+                    // quota to each member.
+                    let known = error.contains("checksum is") || error.contains("exceeds the limit");
+                    assert!(known, "{}: {name}: {error}", case.file);
+                }
+                (Err(_), Err(_)) => {}
+            }
+        }
+    }
+    assert!(compared > 200, "{compared}");
+}
+
+/// The first rows of one column, each as a batch of its own.
+fn in_single_rows(path: &Path, column: &str, rows: usize) -> Result<Vec<RecordBatch>, ArrowError> {
+    let mut options = DatasetOptions::default();
+    options.columns = Some(vec![column.to_owned()]);
+    options.batch_rows = Some(1);
+    // Less than any row, so that every member is streamed.
+    options.batch_bytes = 1;
+    options.open = options.open.with_threads(1);
+    options.hive = false;
+    NpzDataset::new([path.display().to_string()], options).scan(None, None)?.take(rows).collect()
 }
 
 #[test]

@@ -24,6 +24,7 @@ fn texts() {
     let kinds = [
         K::Io(io::Error::from(io::ErrorKind::NotFound)),
         K::Interrupted,
+        K::Panicked { message: "on\npurpose".to_owned() },
         K::BadMagic { found: b"PK\x03\x04\0\0".to_vec() },
         K::Truncated { part: "header", expected: 128, actual: 100 },
         K::UnsupportedVersion { major: 4, minor: 0 },
@@ -58,6 +59,7 @@ fn texts() {
     insta::assert_snapshot!(texts.join("\n"), @r##"
     entity not found
     interrupted
+    a bug of npzarrow, please report it: panicked: on\npurpose
     not NPY data: begins with "PK\x03\x04\x00\x00", not with "\x93NUMPY"
     data ends inside the header: 128 bytes expected, 100 present
     NPY version 4.0 is not one of 1.0, 2.0 and 3.0

@@ -6,7 +6,8 @@ use arrow_buffer::Buffer;
 use npzarrow::source::{Memory, Source};
 use tempfile::TempDir;
 
-/// The same bytes as memory that cannot change, memory that can, memory at an odd address, a file, and a map.
+/// The same bytes as memory that cannot change, memory that can, memory at an odd address, a file, a map, and an
+/// object that is fetched range by range.
 pub(crate) fn sources(bytes: &[u8], folder: &TempDir) -> Vec<(&'static str, Source)> {
     let path = folder.path().join("case");
     fs::write(&path, bytes).unwrap();
@@ -21,7 +22,22 @@ pub(crate) fn sources(bytes: &[u8], folder: &TempDir) -> Vec<(&'static str, Sour
     if !bytes.is_empty() {
         sources.push(("map", Source::map(&path).unwrap()));
     }
+    #[cfg(feature = "object-store")]
+    sources.push(("object", object(bytes, &path)));
     sources
+}
+
+/// An object in a store, of which no more than a thousand bytes come at once.
+#[cfg(feature = "object-store")]
+fn object(bytes: &[u8], path: &std::path::Path) -> Source {
+    use npzarrow::source::{Object, RemoteOptions};
+    use object_store::memory::InMemory;
+    use object_store::{ObjectStore, ObjectStoreExt as _};
+    let store: std::sync::Arc<dyn ObjectStore> = std::sync::Arc::new(InMemory::new());
+    let path = object_store::path::Path::from(path.display().to_string());
+    crate::remote::block_on(store.put(&path, bytes.to_vec().into())).unwrap();
+    let options = RemoteOptions::default().with_whole_below(0).with_request_len(1000);
+    Source::open_object(Object::new(store, path), &options).unwrap()
 }
 
 /// An honest archive with one member, by the `zip` crate.

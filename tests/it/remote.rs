@@ -393,7 +393,7 @@ fn damage_is_found_and_named() {
 }
 
 /// Runs a future with nothing but the standard library: no executor is needed.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {

@@ -41,7 +41,44 @@ fn what_is_no_type_string() {
         "f4,i2",
         "<<f4",
         "é4",
+        "|O1",
+        "|O16",
     ] {
         assert_eq!(Dtype::from_type_str(text), None, "{text}");
+    }
+}
+
+#[test]
+fn orders_that_must_be_swapped() {
+    for (order, foreign) in [
+        (ByteOrder::NATIVE, false),
+        (ByteOrder::NotApplicable, false),
+        (ByteOrder::Little, cfg!(target_endian = "big")),
+        (ByteOrder::Big, cfg!(target_endian = "little")),
+    ] {
+        assert_eq!(order.is_foreign(), foreign, "{order:?}");
+    }
+}
+
+/// As `repr` of Python writes them.
+#[test]
+fn names_as_python_writes_them() {
+    struct Written(&'static str);
+    impl Display for Written {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write_python_string(f, self.0)
+        }
+    }
+    for (name, written) in [
+        ("plain", "'plain'"),
+        ("it's", "\"it's\""),
+        ("say \"so\"", "'say \"so\"'"),
+        ("it's \"so\"", r#"'it\'s "so"'"#),
+        ("a\\b", r"'a\\b'"),
+        ("\n\r\t", r"'\n\r\t'"),
+        ("\0\x1f\x7f", r"'\x00\x1f\x7f'"),
+        ("\u{80}\u{a0}\u{ad}é", r"'\x80\xa0\xadé'"),
+    ] {
+        assert_eq!(Written(name).to_string(), written);
     }
 }
