@@ -185,8 +185,5 @@ async fn a_shard_that_is_added_later_is_seen_and_one_that_is_replaced_too() {
     assert_eq!(value(&context, "SELECT sum(id) FROM t").await, "1");
     std::fs::remove_file(folder.path().join("a.npz")).unwrap();
     assert_eq!(value(&context, "SELECT count(*) FROM t").await, "0");
-    assert_eq!(
-        count(&rows(&context, "SELECT * FROM t").await.unwrap()),
-        0
-    );
+    assert_eq!(count(&rows(&context, "SELECT * FROM t").await.unwrap()), 0);
 }
