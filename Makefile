@@ -26,7 +26,8 @@ lint: $(VENV)/.tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --no-default-features --lib -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --package npzarrow --features object-store,cli
+	$(CARGO) clippy --no-default-features --features cli --lib -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --package npzarrow --features cli,datafusion,datafusion-proto
 	$(BIN)/ruff check python tests
 	$(BIN)/ruff format --check python tests
 
@@ -51,6 +52,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python python/benchmarks/compare.py
 	$(BIN)/python python/benchmarks/scan.py
 	$(BIN)/python python/benchmarks/write.py
+	$(BIN)/python python/benchmarks/sql.py
 
 fuzz:
 	@# Sanitizer coverage does not survive link-time optimisation.

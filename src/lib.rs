@@ -32,6 +32,8 @@
 //! # Features
 //!
 //! * `cli`: the program `npzarrow`, as [`cli::run`].
+//! * `datafusion`: shards as tables of DataFusion, with one call that registers them on a session; `table-provider` is the
+//!   same without the engine, and `datafusion-proto` sends plans to other processes. See the module `datafusion`.
 //! * `mmap` (default): map files instead of reading them, and back large buffers with huge pages on Linux.
 //! * `object-store`: fetch what is needed of objects in S3, Google Cloud Storage, Azure and behind HTTP, waiting or not.
 
