@@ -34,6 +34,7 @@ use super::partitions;
 use super::source::NpzSource;
 use super::statistics;
 use crate::NpzDataset;
+use crate::source::remote::blocking;
 
 /// Shards as a DataFusion table.
 ///
@@ -98,11 +99,14 @@ impl NpzTable {
     ///
     /// As [`NpzDataset::look`].
     pub async fn of_dataset(dataset: NpzDataset) -> Result<Self> {
-        let look = dataset.clone();
-        let look = move || crate::source::remote::blocking(|| look.columns().cloned());
-        let columns = SpawnedTask::spawn_blocking(look).await;
-        let columns = columns.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
-        let [members, hive, path] = columns.by_origin();
+        let look = move || blocking(|| Self::of_looked(dataset));
+        let table = SpawnedTask::spawn_blocking(look).await;
+        table.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
+    }
+
+    /// As [`of_dataset`](Self::of_dataset), on this thread.
+    pub(super) fn of_looked(dataset: NpzDataset) -> Result<Self> {
+        let [members, hive, path] = dataset.columns()?.by_origin();
         let partitions: Vec<FieldRef> = hive.iter().chain(&path).cloned().collect();
         let schema = TableSchema::builder(Arc::new(Schema::new(members)))
             .with_table_partition_cols(partitions)

@@ -32,7 +32,7 @@ pub(crate) fn merge(shards: &[Arc<ShardInfo>], options: &DatasetOptions) -> Resu
             match merged.get_mut(place) {
                 None => merged.push(Merged { field: Arc::clone(&column.field), path: &shard.path, count: 1 }),
                 Some(known) => {
-                    known.field = unify(known, &column.field, options.widen)
+                    known.field = unify(known, &column.field, options)
                         .map_err(|error| error.in_entry(column.field.name()).in_path(&shard.path))?;
                     known.count = known.count.saturating_add(1);
                 }
@@ -57,13 +57,14 @@ pub(crate) fn merge(shards: &[Arc<ShardInfo>], options: &DatasetOptions) -> Resu
     Ok(merged.into_iter().map(finish).collect())
 }
 
-fn unify(known: &Merged<'_>, field: &FieldRef, widen: bool) -> Result<FieldRef> {
+fn unify(known: &Merged<'_>, field: &FieldRef, options: &DatasetOptions) -> Result<FieldRef> {
     let nullable = known.field.is_nullable() || field.is_nullable();
     let same_type = known.field.data_type() == field.data_type();
-    if same_type && known.field.metadata() == field.metadata() {
+    // All are cast to what was declared: how they differ does not matter.
+    if options.cast || (same_type && known.field.metadata() == field.metadata()) {
         return Ok(Arc::new(field.as_ref().clone().with_nullable(nullable)));
     }
-    let unified = (widen && known.field.metadata() == field.metadata())
+    let unified = (options.widen && known.field.metadata() == field.metadata())
         .then(|| widened(known.field.data_type(), field.data_type()))
         .flatten();
     unified
