@@ -841,6 +841,8 @@ class NpzDataset:
     def __datafusion_table_provider__(self, session: object | None = None) -> object:
         """Make a table provider, when `datafusion.SessionContext.register_table` asks for it.
 
+        The shards are those that this dataset has found. The session must live as long as its queries do.
+
         Raises:
             ImportError: The package `datafusion` is not installed, or is of another major version.
         """
@@ -969,6 +971,7 @@ class NpzTableFactory:
     some. `OPTIONS` are `rows`, `tensor`, `columns`, `string_view`, `bool8`, `unsupported`, `widen`, `verify` and
     `max_uncompressed_bytes`, with the values that `scan_npz` takes. Columns that are declared are cast to their types, and
     null where shards do not have them. The table has the shards that are there when it is made, and is read-only.
+    The session must live as long as its queries do.
 
     Args:
         storage_options: For URLs, as for `scan_npz`; the object stores of the session are not asked.

@@ -357,6 +357,8 @@ impl NpzDataset {
 
     /// Make a table provider, when `datafusion.SessionContext.register_table` asks for it.
     ///
+    /// The shards are those that this dataset has found. The session must live as long as its queries do.
+    ///
     /// Raises:
     ///     ImportError: The package `datafusion` is not installed, or is of another major version.
     #[pyo3(signature = (session=None))]

@@ -14,6 +14,7 @@ use crate::input::StorageOptions;
 /// some. `OPTIONS` are `rows`, `tensor`, `columns`, `string_view`, `bool8`, `unsupported`, `widen`, `verify` and
 /// `max_uncompressed_bytes`, with the values that `scan_npz` takes. Columns that are declared are cast to their types, and
 /// null where shards do not have them. The table has the shards that are there when it is made, and is read-only.
+/// The session must live as long as its queries do.
 ///
 /// Args:
 ///     storage_options: For URLs, as for `scan_npz`; the object stores of the session are not asked.
