@@ -349,6 +349,14 @@ class TestErrors:
         with pytest.raises(Exception, match=r"b\.npz: id\.npy: checksum"):
             session.sql("SELECT sum(id) FROM t").collect()
 
+    def test_shards_that_are_left_out(self, tmp_path: Path) -> None:
+        good = savez(id=np.arange(9))
+        for name, data in {"a": good, "b": corrupt(good, "id.npy"), "c": b"PK", "d": good}.items():
+            (tmp_path / f"{name}.npz").write_bytes(data)
+        session = context(1, t=nz.scan_npz(tmp_path, on_error="skip"))
+        assert rows(session, "SELECT sum(id) AS s, count(id) AS n FROM t") == [{"s": 72, "n": 18}]
+        assert len(rows(session, "SELECT id FROM t LIMIT 12")) == 12
+
     def test_shards_that_differ_are_an_error_of_this_package(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "a.npz", x=np.arange(3))
         np.savez(tmp_path / "b.npz", x=np.ones(3))

@@ -34,6 +34,7 @@ use super::partitions;
 use super::source::NpzSource;
 use super::statistics;
 use crate::NpzDataset;
+use crate::dataset::OnError;
 use crate::source::remote::blocking;
 
 /// Shards as a DataFusion table.
@@ -166,7 +167,9 @@ impl NpzTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<(Vec<FileGroup>, Statistics, bool)> {
-        let collect = session.config().collect_statistics();
+        // Of shards that may be left out, headers promise rows that nobody gets.
+        let is_certain = self.options().dataset.on_error == OnError::Raise;
+        let collect = session.config().collect_statistics() && is_certain;
         let listed = self.files.list(session, &self.schema).await?;
         let values: Vec<Vec<ScalarValue>> = listed.iter().map(|file| file.values.clone()).collect();
         let kept =
