@@ -16,8 +16,9 @@
 //! ```
 //!
 //! From high to low: [`NpzTable`] is the table, [`NpzTableFactory`] makes one of `CREATE EXTERNAL TABLE`;
-//! [`NpzFormat`] is the file format by which `COPY … TO` writes; [`NpzSource`] and [`NpzOpener`] read. Nothing is parsed
-//! here: what a shard says is what [`dataset`](crate::dataset) says of it.
+//! [`ExportedTable`] and [`ExportedTableFactory`] are these two for an engine in another library; [`NpzFormat`] is the
+//! file format by which `COPY … TO` writes; [`NpzSource`] and [`NpzOpener`] read. Nothing is parsed here: what a shard
+//! says is what [`dataset`](crate::dataset) says of it.
 //!
 //! # What reads how much
 //!
@@ -34,6 +35,7 @@
 
 #[cfg(feature = "datafusion-proto")]
 mod codec;
+mod exported;
 mod factory;
 mod failure;
 mod files;
@@ -55,6 +57,7 @@ mod table;
 
 #[cfg(feature = "datafusion-proto")]
 pub use codec::{NpzLogicalCodec, NpzPhysicalCodec};
+pub use exported::{ExportedTable, ExportedTableFactory};
 pub use factory::NpzTableFactory;
 pub use format::{NpzFormat, NpzFormatFactory};
 pub use opener::NpzOpener;

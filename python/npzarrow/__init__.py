@@ -3,7 +3,7 @@
 `load_npy` and `load_npz` give NumPy arrays, `read_npy` and `read_npz` give Arrow data for polars, pyarrow, DuckDB
 and whatever else takes it. All of them read bytes-like objects, paths and binary files. `write_npy` and `write_npz`
 write arrays and Arrow data, so that they can be mapped; `align` rewrites archives for that. `scan_npz` sees many files as
-one table, and `collate_npz` stacks archives of one sample each.
+one table, which DataFusion takes, too, and `collate_npz` stacks archives of one sample each.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from npzarrow._core import (
     NpzDataset,
     NpzFile,
     NpzScan,
+    NpzTableFactory,
     NpzTask,
     RecordBatch,
     Schema,
@@ -67,6 +68,7 @@ __all__ = [
     "NpzDataset",
     "NpzFile",
     "NpzScan",
+    "NpzTableFactory",
     "NpzTask",
     "NpzarrowError",
     "RecordBatch",

@@ -811,6 +811,11 @@ class NpzDataset:
         >>> import polars as pl
         >>> dataset.to_polars().filter(pl.col("id") > 3).select(pl.col("x").arr.sum()).collect()["x"].to_list()
         [6.0, 6.0]
+        >>> import datafusion
+        >>> session = datafusion.SessionContext()
+        >>> session.register_table("shards", dataset)
+        >>> session.sql("SELECT id, x[2] AS x FROM shards WHERE id > 3 ORDER BY id").to_pydict()
+        {'id': [4, 5], 'x': [2.0, 2.0]}
     """
 
     @property
@@ -833,6 +838,15 @@ class NpzDataset:
     def _skips_errors(self) -> bool: ...
     def __arrow_c_schema__(self) -> object: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __datafusion_table_provider__(self, session: object | None = None) -> object:
+        """Make a table provider, when `datafusion.SessionContext.register_table` asks for it.
+
+        The shards are those that this dataset has found. The session must live as long as its queries do.
+
+        Raises:
+            ImportError: The package `datafusion` is not installed, or is of another major version.
+        """
+
     def __reduce__(self) -> tuple[object, ...]: ...
     def head(self, n: int = 5, *, columns: Sequence[str] | None = None) -> NpzScan:
         """Select the first rows, for any consumer of Arrow streams.
@@ -948,6 +962,42 @@ class RecordBatch:
 
     def __arrow_c_schema__(self) -> object: ...
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+@final
+class NpzTableFactory:
+    """Makes tables of `CREATE EXTERNAL TABLE … STORED AS NPZ` in DataFusion, once it is registered under that name.
+
+    `LOCATION` takes what `scan_npz` takes; directories named `key=value` become columns, of which `PARTITIONED BY` chooses
+    some. `OPTIONS` are `rows`, `tensor`, `columns`, `string_view`, `bool8`, `unsupported`, `widen`, `verify` and
+    `max_uncompressed_bytes`, with the values that `scan_npz` takes. Columns that are declared are cast to their types, and
+    null where shards do not have them. The table has the shards that are there when it is made, and is read-only.
+    The session must live as long as its queries do.
+
+    Args:
+        storage_options: For URLs, as for `scan_npz`; the object stores of the session are not asked.
+
+    Example:
+        >>> import tempfile
+        >>> import datafusion
+        >>> import numpy as np
+        >>> import npzarrow as nz
+        >>> folder = tempfile.mkdtemp()
+        >>> for i in range(3):
+        ...     np.savez(f"{folder}/{i}.npz", id=np.arange(2) + i * 2, x=np.full((2, 3), i, "f4"))
+        >>> session = datafusion.SessionContext()
+        >>> session.register_table_factory("NPZ", nz.NpzTableFactory())
+        >>> table = session.sql(f"CREATE EXTERNAL TABLE shards STORED AS NPZ LOCATION '{folder}/*.npz'")
+        >>> session.sql("SELECT sum(id) AS total FROM shards WHERE array_sum(x) > 1").to_pydict()
+        {'total': [14]}
+    """
+
+    def __new__(cls, storage_options: dict[str, str] | None = None) -> NpzTableFactory: ...
+    def __datafusion_table_provider_factory__(self, session: object | None = None) -> object:
+        """Make a factory of table providers, when `datafusion.SessionContext.register_table_factory` asks for it.
+
+        Raises:
+            ImportError: The package `datafusion` is not installed, or is of another major version.
+        """
 
 @final
 class NpzTask:

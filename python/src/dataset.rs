@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList, PyString, PyTuple};
 
 use crate::capsule;
+use crate::datafusion;
 use crate::error::ToPy;
 use crate::input::{Input, StorageOptions};
 use crate::interrupt;
@@ -42,6 +43,11 @@ const LONG: u64 = u64::MAX;
 ///     >>> import polars as pl
 ///     >>> dataset.to_polars().filter(pl.col("id") > 3).select(pl.col("x").arr.sum()).collect()["x"].to_list()
 ///     [6.0, 6.0]
+///     >>> import datafusion
+///     >>> session = datafusion.SessionContext()
+///     >>> session.register_table("shards", dataset)
+///     >>> session.sql("SELECT id, x[2] AS x FROM shards WHERE id > 3 ORDER BY id").to_pydict()
+///     {'id': [4, 5], 'x': [2.0, 2.0]}
 #[pyclass(frozen, module = "npzarrow")]
 pub(crate) struct NpzDataset {
     pub(crate) dataset: Dataset,
@@ -347,6 +353,20 @@ impl NpzDataset {
     fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         capsule::engine(slf.py(), "polars")?;
         PyModule::import(slf.py(), "npzarrow._polars")?.getattr("scan")?.call1((slf,))
+    }
+
+    /// Make a table provider, when `datafusion.SessionContext.register_table` asks for it.
+    ///
+    /// The shards are those that this dataset has found. The session must live as long as its queries do.
+    ///
+    /// Raises:
+    ///     ImportError: The package `datafusion` is not installed, or is of another major version.
+    #[pyo3(signature = (session=None))]
+    fn __datafusion_table_provider__<'py>(
+        slf: &Bound<'py, Self>,
+        session: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        datafusion::table(slf, session)
     }
 
     /// Make a `pyarrow.RecordBatchReader`.

@@ -14,9 +14,12 @@ mod batch;
 mod capsule;
 mod closable;
 mod collate;
+#[cfg_attr(not(feature = "datafusion"), path = "datafusion_absent.rs")]
+mod datafusion;
 mod dataset;
 mod dtype;
 mod error;
+mod factory;
 mod info;
 mod input;
 mod interrupt;
@@ -46,6 +49,8 @@ mod _core {
     use super::collate::collate_npz;
     #[pymodule_export]
     use super::dataset::{NpzDataset, scan_npz};
+    #[pymodule_export]
+    use super::factory::NpzTableFactory;
     #[pymodule_export]
     use super::npy::{NpyArray, load_npy, read_npy};
     #[pymodule_export]

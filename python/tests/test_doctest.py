@@ -29,7 +29,7 @@ FUNCTIONS = [
     "write_npy",
     "write_npz",
 ]
-CLASSES = ["NpyArray", "NpzBatch", "NpzDataset", "NpzFile", "NpzScan", "NpzTask", "Schema"]
+CLASSES = ["NpyArray", "NpzBatch", "NpzDataset", "NpzFile", "NpzScan", "NpzTableFactory", "NpzTask", "Schema"]
 
 
 def documented() -> Iterator[tuple[str, Any]]:

@@ -36,6 +36,7 @@ use super::partitions;
 use super::source::NpzSource;
 use super::statistics;
 use crate::NpzDataset;
+use crate::dataset::OnError;
 use crate::source::remote::blocking;
 
 /// Shards as a DataFusion table.
@@ -101,11 +102,14 @@ impl NpzTable {
     ///
     /// As [`NpzDataset::look`].
     pub async fn of_dataset(dataset: NpzDataset) -> Result<Self> {
-        let look = dataset.clone();
-        let look = move || blocking(|| look.columns().cloned());
-        let columns = SpawnedTask::spawn_blocking(look).await;
-        let columns = columns.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
-        let [members, hive, path] = columns.by_origin();
+        let look = move || blocking(|| Self::of_looked(dataset));
+        let table = SpawnedTask::spawn_blocking(look).await;
+        table.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
+    }
+
+    /// As [`of_dataset`](Self::of_dataset), on this thread.
+    pub(super) fn of_looked(dataset: NpzDataset) -> Result<Self> {
+        let [members, hive, path] = dataset.columns()?.by_origin();
         let partitions: Vec<FieldRef> = hive.iter().chain(&path).cloned().collect();
         let schema = TableSchema::builder(Arc::new(Schema::new(members)))
             .with_table_partition_cols(partitions)
@@ -166,7 +170,9 @@ impl NpzTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<(Vec<FileGroup>, Statistics, bool)> {
-        let collect = session.config().collect_statistics();
+        // Of shards that may be left out, headers promise rows that nobody gets.
+        let is_certain = self.options().dataset.on_error == OnError::Raise;
+        let collect = session.config().collect_statistics() && is_certain;
         let listed = self.files.list(session, &self.schema).await?;
         let values: Vec<Vec<ScalarValue>> = listed.iter().map(|file| file.values.clone()).collect();
         let kept =

@@ -57,7 +57,7 @@ fn gather<'a>(
                 continue;
             };
             known.count = known.count.saturating_add(1);
-            match unify(known, field, options.widen) {
+            match unify(known, field, options) {
                 Ok(unified) => known.field = unified,
                 Err(error) => {
                     differs(error.in_entry(field.name()).in_path(path))?;
@@ -80,13 +80,14 @@ fn gather<'a>(
     Ok(merged)
 }
 
-fn unify(known: &Merged<'_>, field: &FieldRef, widen: bool) -> Result<FieldRef> {
+fn unify(known: &Merged<'_>, field: &FieldRef, options: &DatasetOptions) -> Result<FieldRef> {
     let nullable = known.field.is_nullable() || field.is_nullable();
     let same_type = known.field.data_type() == field.data_type();
-    if same_type && known.field.metadata() == field.metadata() {
+    // All are cast to what was declared: how they differ does not matter.
+    if options.conversion.is_cast() || (same_type && known.field.metadata() == field.metadata()) {
         return Ok(Arc::new(field.as_ref().clone().with_nullable(nullable)));
     }
-    let unified = (widen && known.field.metadata() == field.metadata())
+    let unified = (options.widen && known.field.metadata() == field.metadata())
         .then(|| widened(known.field.data_type(), field.data_type()))
         .flatten();
     unified

@@ -51,7 +51,7 @@ pub use object::Object;
 pub(crate) use open::drive;
 pub use options::RemoteOptions;
 #[cfg(feature = "table-provider")]
-pub(crate) use runtime::blocking;
+pub(crate) use runtime::{blocking, entered, handle};
 pub(crate) use store::shown;
 pub use store::{is_url, local_path};
 pub(crate) use upload::Upload;

@@ -124,11 +124,22 @@ pub(super) fn block_on<T: Send>(
 
 /// Makes a future one that any executor can poll: its timers and connections are those of this process.
 pub(super) async fn within<T>(future: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    entered(future).await?
+}
+
+/// As `within`, of a future that fails in its own way.
+pub(crate) async fn entered<F: Future + Send>(future: F) -> Result<F::Output> {
     let process = Process::current()?;
     let mut future = Box::pin(future);
-    poll_fn(move |context| {
+    let polled = poll_fn(move |context| {
         let _entered = process.runtime.enter();
         future.as_mut().poll(context)
-    })
-    .await
+    });
+    Ok(polled.await)
+}
+
+/// The runtime of this process, for streams that another library polls.
+#[cfg(feature = "table-provider")]
+pub(crate) fn handle() -> Result<Handle> {
+    Ok(Process::current()?.runtime.handle().clone())
 }
