@@ -211,7 +211,8 @@ fn work_grows_in_proportion_to_the_input() {
             header_of(&format!("[{}]", fields.concat()), "(0,)")
         }),
         ("padding between fields", |n| {
-            let fields: Vec<_> = (0..5 * n).map(|index| format!("('', '|V3'), ('f{index:06}', '<f4'), ")).collect();
+            let fields: Vec<_> =
+                (0..5 * n).map(|index| format!("('', '|V3'), ('f{index:06}', '<f4'), ")).collect();
             header_of(&format!("[{}]", fields.concat()), "(0,)")
         }),
         ("nesting", |n| {

@@ -40,11 +40,7 @@ fn the_tail_alone_is_enough() {
 fn a_locator_must_find_what_sentinels_ask_for() {
     let mut locator = LOCATOR_SIGNATURE.to_le_bytes().to_vec();
     locator.extend([0; 16]);
-    for record in [
-        end(u16::MAX, 60, 40, b""),
-        end(1, u32::MAX, 40, b""),
-        end(1, 60, u32::MAX, b""),
-    ] {
+    for record in [end(u16::MAX, 60, 40, b""), end(1, u32::MAX, 40, b""), end(1, 60, u32::MAX, b"")] {
         let file = [vec![7; 100], locator.clone(), record].concat();
         assert_eq!(
             EndRecord::locate(&file, 0).unwrap_err().to_string(),
