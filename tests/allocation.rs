@@ -4,7 +4,7 @@
 //! terabyte, or 858 MiB from 256 bytes, is far beyond it. Large buffers in maps would not be counted, so that these
 //! tests run without the feature `mmap`: `cargo test --no-default-features --test allocation`.
 #![expect(unsafe_code, reason = "counting needs an allocator of our own")]
-#![expect(clippy::cast_possible_truncation, clippy::unwrap_used, reason = "tests are for reading")]
+#![expect(clippy::cast_possible_truncation, reason = "tests are for reading")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -181,17 +181,17 @@ fn archive_of(members: usize, name: impl Fn(usize) -> String, method: Compressio
     let options = SimpleFileOptions::default().compression_method(method);
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for member in 0..members {
-        writer.start_file(name(member), options).unwrap();
-        writer.write_all(&header_of("'|u1'", "(3,)")).unwrap();
-        writer.write_all(&[1, 2, 3]).unwrap();
+        writer.start_file(name(member), options).expect("memory takes all");
+        writer.write_all(&header_of("'|u1'", "(3,)")).expect("memory takes all");
+        writer.write_all(&[1, 2, 3]).expect("memory takes all");
     }
-    writer.finish().unwrap().into_inner()
+    writer.finish().expect("memory takes all").into_inner()
 }
 
 fn header_of(descr: &str, shape: &str) -> Vec<u8> {
     let text = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n");
     let mut bytes = b"\x93NUMPY\x02\x00".to_vec();
-    bytes.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+    bytes.extend(u32::try_from(text.len()).expect("memory takes all").to_le_bytes());
     bytes.extend(text.as_bytes());
     bytes
 }
@@ -207,16 +207,17 @@ fn work_grows_in_proportion_to_the_input() {
         ("escapes in a name", |n| header_of(&format!("[('{}', '<f4')]", "\\x41".repeat(50 * n)), "(0,)")),
         ("a string that is not closed", |n| header_of(&format!("'{}", "\\n".repeat(50 * n)), "(0,)")),
         ("fields", |n| {
-            let fields: Vec<_> = (0..5 * n).map(|index| format!("('field{index:06}', '<f4'), ")).collect();
+            let fields: Vec<String> =
+                (0..5 * n).map(|index| format!("('field{index:06}', '<f4'), ")).collect();
             header_of(&format!("[{}]", fields.concat()), "(0,)")
         }),
         ("padding between fields", |n| {
-            let fields: Vec<_> =
+            let fields: Vec<String> =
                 (0..5 * n).map(|index| format!("('', '|V3'), ('f{index:06}', '<f4'), ")).collect();
             header_of(&format!("[{}]", fields.concat()), "(0,)")
         }),
         ("nesting", |n| {
-            let fields: Vec<_> = (0..n)
+            let fields: Vec<String> = (0..n)
                 .map(|index| format!("('f{index:06}', {}'<f4'{}), ", "[('x', ".repeat(20), ")]".repeat(20)))
                 .collect();
             header_of(&format!("[{}]", fields.concat()), "(0,)")
