@@ -299,7 +299,9 @@ class TestKilled:
 
     # How long one write takes here; children are killed at any time within three of them.
     CODE = """
-import random, signal, time
+import random, signal, time, warnings
+# NumPy has threads, which the children do without.
+warnings.simplefilter("ignore", DeprecationWarning)
 folder, work, numbers = os.path.dirname(path), sys.argv[2], random.Random(7)
 begin = time.monotonic()
 eval(work)

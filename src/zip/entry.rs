@@ -83,3 +83,61 @@ impl Entry {
         Err(Error::new(ErrorKind::LimitExceeded { what, value, limit }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(method: Method, flags: u16, compressed_size: u64, uncompressed_size: u64) -> Entry {
+        let (crc32, header_offset, limit, name_end, raw_name_len) = (0, 0, 0, 0, 0);
+        Entry {
+            method,
+            flags,
+            crc32,
+            compressed_size,
+            uncompressed_size,
+            header_offset,
+            limit,
+            name_end,
+            raw_name_len,
+        }
+    }
+
+    #[test]
+    fn what_can_be_read() {
+        for bit in 0..16 {
+            let encrypted = [0, 6, 13].contains(&bit);
+            let flags = 1 << bit;
+            for (directory, local) in [(flags, 0), (0, flags)] {
+                let result = entry(Method::STORED, directory, 5, 5).check_readable(local);
+                assert_eq!(result.is_err(), encrypted, "bit {bit}: {result:?}");
+            }
+        }
+        for (method, compressed, text) in [
+            (Method::STORED, 4, "inflates to 4 bytes, but the directory says 5"),
+            (
+                Method(12),
+                5,
+                "compression method 12 (bzip2) is not supported, only stored (0) and deflated (8)",
+            ),
+        ] {
+            assert_eq!(entry(method, 0, compressed, 5).check_readable(0).unwrap_err().to_string(), text);
+        }
+        assert!(entry(Method::DEFLATED, 0, 4, 5).check_readable(0).is_ok());
+    }
+
+    #[test]
+    fn what_deflate_can_hold() {
+        for (compressed, declared, plausible) in [
+            (0, 64, true),
+            (0, 65, false),
+            (100, 103_264, true),
+            (100, 103_265, false),
+            (u64::MAX, u64::MAX, true),
+            (1 << 62, u64::MAX, true),
+        ] {
+            let result = entry(Method::DEFLATED, 0, compressed, declared).check_ratio();
+            assert_eq!(result.is_ok(), plausible, "{declared} of {compressed}");
+        }
+    }
+}

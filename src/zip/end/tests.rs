@@ -30,6 +30,26 @@ fn the_tail_alone_is_enough() {
     let start = file.len() - len;
     let record = EndRecord::locate(&file[start..], start as u64).unwrap();
     assert_eq!(record, EndRecord::locate(&file, 0).unwrap());
+    // The longest comment, the three records, and some data behind the zip64 one.
+    assert_eq!((tail_len(100), tail_len(u64::MAX)), (100, 65_535 + END_LEN as u64 + 20 + 56 + 403));
+    assert_eq!(tail_len(u64::MAX), 66_036);
+}
+
+/// Any one sentinel in the end record says that there is another one, which a locator before it must find.
+#[test]
+fn a_locator_must_find_what_sentinels_ask_for() {
+    let mut locator = LOCATOR_SIGNATURE.to_le_bytes().to_vec();
+    locator.extend([0; 16]);
+    for record in [end(u16::MAX, 60, 40, b""), end(1, u32::MAX, 40, b""), end(1, 60, u32::MAX, b"")] {
+        let file = [vec![7; 100], locator.clone(), record].concat();
+        assert_eq!(
+            EndRecord::locate(&file, 0).unwrap_err().to_string(),
+            "byte 100: zip64 end record begins with 07070707, not with 06064b50"
+        );
+    }
+    // Without sentinels it is the end of somebody's comment.
+    let file = [vec![7; 100], locator, end(1, 60, 60, b"")].concat();
+    assert_eq!(EndRecord::locate(&file, 0).unwrap().directory_range(), 60..120);
 }
 
 #[test]
