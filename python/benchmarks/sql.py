@@ -11,6 +11,7 @@ the candidates take turns; the answers are compared.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -98,7 +99,7 @@ def main() -> None:
             for table in tables:
                 found = np.array(answers[table], dtype=float)
                 if not np.allclose(found, reference, rtol=1e-4):
-                    raise SystemExit(f"{name}: {table} says {answers[table]}, parquet {answers['parquet']}")
+                    sys.exit(f"{name}: {table} says {answers[table]}, parquet {answers['parquet']}")
             print(f"| {name} | " + " | ".join(f"{best[table] * 1000:,.0f}" for table in tables) + " |")
 
 
