@@ -181,4 +181,26 @@ mod tests {
         let (consumed, compressed) = (good.len(), tail.len());
         assert_eq!(error, format!("deflate stream ends after {consumed} of {compressed} bytes"));
     }
+
+    /// What a stream has besides the bytes that were asked for is found at the end.
+    #[test]
+    fn the_end_is_looked_at() {
+        let bytes: Vec<u8> = (0..1000_u32).map(|i| (i % 251) as u8).collect();
+        let good = deflate(&bytes);
+        let finish = |compressed: &[u8], room: usize, declared: u64| {
+            let (mut stream, mut output) = (InflateStream::new(), vec![0; room]);
+            let (_, produced) = stream.read(compressed, &mut output).unwrap();
+            assert_eq!(stream.produced(), produced as u64);
+            let result = stream.finish(compressed.len() as u64, declared);
+            (result.map_err(|error| error.to_string()), stream.has_ended())
+        };
+        assert_eq!(finish(&good, 1000, 1000), (Ok(()), true));
+        assert_eq!(finish(&good, 1001, 1000), (Ok(()), true));
+        let (error, _) = finish(&good, 999, 999);
+        assert_eq!(error.unwrap_err(), "inflates to 1000 bytes, but the directory says 999");
+        let (error, _) = finish(&good, 999, 1000);
+        assert!(error.is_err(), "a byte was not taken");
+        let (error, ended) = finish(&good[..good.len() - 1], 1000, 1000);
+        assert_eq!((error.unwrap_err().as_str(), ended), ("invalid deflate data", false));
+    }
 }
