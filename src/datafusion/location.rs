@@ -1,5 +1,7 @@
 //! What `LOCATION` means: an object store, and a path or a pattern within it.
 
+use std::path::{Component, Path, PathBuf};
+
 use datafusion_common::{DataFusionError, Result, plan_datafusion_err, plan_err};
 use datafusion_datasource::ListingTableUrl;
 use datafusion_execution::object_store::ObjectStoreUrl;
@@ -33,7 +35,7 @@ impl Location {
             None => None,
         };
         let (store, path) = if let Some(path) = local {
-            let path = path.to_str().ok_or_else(|| invalid(&"not UTF-8"))?.to_owned();
+            let path = without_dots(&path).to_str().ok_or_else(|| invalid(&"not UTF-8"))?.to_owned();
             (ObjectStoreUrl::local_filesystem(), path)
         } else {
             let (scheme, rest) = text.split_once("://").unwrap_or_default();
@@ -59,6 +61,21 @@ impl Location {
     pub(super) fn is_shard(&self) -> bool {
         !self.is_pattern && is_shard(&self.path)
     }
+}
+
+/// The path without `.` and `..`, which keys of stores do not have. As in URLs, `a/..` is nothing, whatever `a` links to.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut found = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                found.pop();
+            }
+            part => found.push(part),
+        }
+    }
+    found
 }
 
 /// Sorts several locations out, which must all be in one store.
@@ -100,6 +117,7 @@ mod tests {
             ("/data/a b.npz", "file:///", "data/a b.npz".to_owned(), false),
             ("file:///data/*/x?.npz", "file:///", "data/*/x?.npz".to_owned(), true),
             ("train/x.npz", "file:///", format!("{here}/train/x.npz"), false),
+            ("/data/./a/../b/../*.npz", "file:///", "data/*.npz".to_owned(), true),
             ("s3://bucket/train/[ab]*.npz", "s3://bucket/", "train/[ab]*.npz".to_owned(), true),
             ("s3://bucket", "s3://bucket/", String::new(), false),
             ("memory:///x/", "memory:///", "x/".to_owned(), false),

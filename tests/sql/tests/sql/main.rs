@@ -7,6 +7,8 @@ mod codecs;
 #[cfg(test)]
 mod copy;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod filters;
 #[cfg(test)]
 mod functions;
