@@ -113,7 +113,7 @@ mod tests {
     fn locations() {
         let here = std::env::current_dir().unwrap().to_str().unwrap().trim_start_matches('/').to_owned();
         for (text, store, path, is_pattern) in [
-            ("/data/train/", "file:///", "data/train/".to_owned(), false),
+            ("/data/train/", "file:///", "data/train".to_owned(), false),
             ("/data/a b.npz", "file:///", "data/a b.npz".to_owned(), false),
             ("file:///data/*/x?.npz", "file:///", "data/*/x?.npz".to_owned(), true),
             ("train/x.npz", "file:///", format!("{here}/train/x.npz"), false),

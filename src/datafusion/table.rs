@@ -46,7 +46,7 @@ use crate::source::remote::blocking;
 ///
 /// ```no_run
 /// # async fn run() -> datafusion_common::Result<()> {
-/// # let context: datafusion::prelude::SessionContext = todo!();
+/// # let context = datafusion::prelude::SessionContext::new();
 /// use npzarrow::datafusion::{NpzOptions, NpzTable};
 ///
 /// let table = NpzTable::open(&context.state(), ["s3://bucket/train/"], NpzOptions::default()).await?;
