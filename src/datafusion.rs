@@ -41,6 +41,7 @@ mod failure;
 mod files;
 mod filter;
 mod format;
+mod groups;
 mod listing;
 mod location;
 mod opener;

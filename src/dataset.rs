@@ -22,6 +22,8 @@ mod merge;
 mod options;
 mod plan;
 mod queue;
+#[cfg(feature = "table-provider")]
+mod refresh;
 mod scan;
 mod shard;
 mod table;

@@ -841,7 +841,7 @@ class NpzDataset:
     def __datafusion_table_provider__(self, session: object | None = None) -> object:
         """Make a table provider, when `datafusion.SessionContext.register_table` asks for it.
 
-        The shards are those that this dataset has found. The session must live as long as its queries do.
+        The shards are found anew for every query, the columns are those of this dataset. The session must live as long as its queries do.
 
         Raises:
             ImportError: The package `datafusion` is not installed, or is of another major version.
@@ -970,7 +970,7 @@ class NpzTableFactory:
     `LOCATION` takes what `scan_npz` takes; directories named `key=value` become columns, of which `PARTITIONED BY` chooses
     some. `OPTIONS` are `rows`, `tensor`, `columns`, `string_view`, `bool8`, `unsupported`, `widen`, `verify` and
     `max_uncompressed_bytes`, with the values that `scan_npz` takes. Columns that are declared are cast to their types, and
-    null where shards do not have them. The table has the shards that are there when it is made, and is read-only.
+    null where shards do not have them. The shards are listed for every query. The table is read-only.
     The session must live as long as its queries do.
 
     Args:

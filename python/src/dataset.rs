@@ -357,7 +357,7 @@ impl NpzDataset {
 
     /// Make a table provider, when `datafusion.SessionContext.register_table` asks for it.
     ///
-    /// The shards are those that this dataset has found. The session must live as long as its queries do.
+    /// The shards are found anew for every query, the columns are those of this dataset. The session must live as long as its queries do.
     ///
     /// Raises:
     ///     ImportError: The package `datafusion` is not installed, or is of another major version.

@@ -13,7 +13,7 @@ use crate::input::StorageOptions;
 /// `LOCATION` takes what `scan_npz` takes; directories named `key=value` become columns, of which `PARTITIONED BY` chooses
 /// some. `OPTIONS` are `rows`, `tensor`, `columns`, `string_view`, `bool8`, `unsupported`, `widen`, `verify` and
 /// `max_uncompressed_bytes`, with the values that `scan_npz` takes. Columns that are declared are cast to their types, and
-/// null where shards do not have them. The table has the shards that are there when it is made, and is read-only.
+/// null where shards do not have them. The shards are listed for every query. The table is read-only.
 /// The session must live as long as its queries do.
 ///
 /// Args:

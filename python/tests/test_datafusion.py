@@ -153,9 +153,10 @@ def test_counting_needs_no_scan(folder: Path) -> None:
 def test_only_the_directories_of_a_filter_are_read(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     session = context(t=nz.scan_npz(tmp_path))
-    shutil.rmtree(tmp_path / "split=train")
+    for path in tmp_path.glob("split=train/*/*.npz"):
+        path.write_bytes(corrupt(savez(id=np.arange(9), x=np.ones((9, 2, 3), "f4")), "x.npy"))
     assert len(rows(session, "SELECT x FROM t WHERE split = 'test' AND day < 5")) == 2 * ROWS
-    with pytest.raises(Exception, match="No such file"):
+    with pytest.raises(Exception, match=r"npz: x\.npy: checksum"):
         rows(session, "SELECT x FROM t")
 
 
@@ -178,13 +179,12 @@ def test_narrow_columns_are_tested_before_tensors_are_read(tmp_path: Path) -> No
 
 
 def test_a_limit_opens_as_few_shards_as_it_needs(tmp_path: Path) -> None:
+    good = savez(id=np.arange(10))
     for name in "abcd":
-        np.savez(tmp_path / f"{name}.npz", id=np.arange(10))
+        (tmp_path / f"{name}.npz").write_bytes(good if name < "c" else corrupt(good, "id.npy"))
     session = context(t=nz.scan_npz(tmp_path))
-    for name in "cd":
-        (tmp_path / f"{name}.npz").unlink()
     assert len(rows(session, "SELECT id FROM t LIMIT 15")) == 15
-    with pytest.raises(Exception, match="No such file"):
+    with pytest.raises(Exception, match=r"c\.npz: id\.npy: checksum"):
         rows(session, "SELECT id FROM t LIMIT 25")
 
 
@@ -265,6 +265,15 @@ class TestFactory:
         assert rows(session, "SELECT id, split FROM u WHERE day = '1' ORDER BY id LIMIT 1") == [
             {"id": ROWS, "split": "train"}
         ]
+
+    @pytest.mark.parametrize("order", ["id ASC", "id ASC NULLS FIRST", "id DESC"])
+    def test_an_order_that_is_declared_changes_no_answer(self, folder: Path, order: str) -> None:
+        # The engine does not recognise columns in orders of a foreign plan, and sorts again.
+        session = context(1)
+        session.sql(f"CREATE EXTERNAL TABLE t STORED AS NPZ WITH ORDER ({order}) LOCATION '{folder}/*/day=0/*.npz'")
+        assert rows(session, "SELECT id FROM t ORDER BY id LIMIT 3") == [{"id": i} for i in range(3)]
+        last = rows(session, "SELECT max(id) AS id FROM t")
+        assert rows(session, "SELECT id FROM t ORDER BY id DESC LIMIT 1") == last
 
     @pytest.mark.parametrize(
         ("statement", "text"),
@@ -353,9 +362,13 @@ class TestErrors:
         good = savez(id=np.arange(9))
         for name, data in {"a": good, "b": corrupt(good, "id.npy"), "c": b"PK", "d": good}.items():
             (tmp_path / f"{name}.npz").write_bytes(data)
-        session = context(1, t=nz.scan_npz(tmp_path, on_error="skip"))
+        dataset = nz.scan_npz(tmp_path, on_error="skip")
+        session = context(1, t=dataset)
         assert rows(session, "SELECT sum(id) AS s, count(id) AS n FROM t") == [{"s": 72, "n": 18}]
         assert len(rows(session, "SELECT id FROM t LIMIT 12")) == 12
+        at_header, in_query = sorted(dataset.skipped, reverse=True)
+        assert "c.npz" in at_header
+        assert "b.npz: id.npy: checksum" in in_query
 
     def test_shards_that_differ_are_an_error_of_this_package(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "a.npz", x=np.arange(3))
@@ -365,10 +378,38 @@ class TestErrors:
 
     def test_a_shard_that_is_gone(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "a.npz", x=np.arange(3))
-        session = context(t=nz.scan_npz(tmp_path))
+        session = context(t=nz.scan_npz(tmp_path), u=nz.scan_npz(tmp_path / "a.npz"))
         (tmp_path / "a.npz").unlink()
-        with pytest.raises(Exception, match=r"a\.npz: No such file"):
-            session.sql("SELECT sum(x) FROM t").collect()
+        for table, text in {"t": f"{tmp_path}: no .npz or .npy file matches", "u": "a.npz: No such file"}.items():
+            with pytest.raises(Exception, match=re.escape(text)):
+                session.sql(f"SELECT sum(x) FROM {table}").collect()  # noqa: S608 - our own
+
+    @pytest.mark.parametrize("partitions", [1, 4])
+    def test_shards_that_come_change_and_go(self, tmp_path: Path, partitions: int) -> None:
+        np.savez(tmp_path / "a.npz", x=np.arange(3))
+        session = context(partitions, t=nz.scan_npz(tmp_path, include_file_paths="path", row_index="row"))
+        session.sql(f"CREATE EXTERNAL TABLE u STORED AS NPZ LOCATION '{tmp_path}/*.npz'")
+
+        def sums() -> list[dict[str, int]]:
+            queries = ["SELECT sum(x) AS s, max(row) AS r FROM t", "SELECT sum(x) AS s, count(*) AS r FROM u"]
+            return [row for query in queries for row in rows(session, query)]
+
+        assert sums() == [{"s": 3, "r": 2}, {"s": 3, "r": 3}]
+        np.savez(tmp_path / "b.npz", x=np.arange(10, 15))
+        assert sums() == [{"s": 63, "r": 7}, {"s": 63, "r": 8}]
+        np.savez(tmp_path / "a.npz", x=np.arange(6), y=np.ones(6))
+        assert sums() == [{"s": 75, "r": 10}, {"s": 75, "r": 11}]
+        assert session.table("t").schema().names == ["x", "row", "path"], "columns are those of the beginning"
+        (tmp_path / "b.npz").unlink()
+        assert sums() == [{"s": 15, "r": 5}, {"s": 15, "r": 6}]
+        np.savez(tmp_path / "c.npz", x=np.ones(2))
+        for table in ("t", "u"):
+            with pytest.raises(Exception, match=r'c\.npz: column "x" is Float64, but the schema says Int64'):
+                session.sql(f"SELECT sum(x) FROM {table}").collect()  # noqa: S608 - our own
+        (tmp_path / "c.npz").write_bytes(b"PK")
+        for table in ("t", "u"):
+            with pytest.raises(Exception, match=r"c\.npz: "):
+                session.sql(f"SELECT count(*) FROM {table}").collect()  # noqa: S608 - our own
 
     @pytest.mark.parametrize("version", ["54.1.0", "56.0.0", "5.5.0", "550.0", "none"])
     def test_another_major(self, folder: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:

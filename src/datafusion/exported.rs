@@ -30,7 +30,7 @@ use crate::source::remote::{blocking, entered, handle};
 /// A table of a dataset for an engine in another library: it brings its own stores, and plans on the threads of this
 /// library, whoever polls. Read-only.
 ///
-/// The shards are those that the dataset has found.
+/// The shards are those that there are when a query is planned, with the columns that were found at first.
 #[derive(Debug, Clone)]
 pub struct ExportedTable {
     table: Arc<NpzTable>,
@@ -120,7 +120,7 @@ impl TableProvider for ExportedTable {
 /// Makes [`ExportedTable`]s of `CREATE EXTERNAL TABLE … STORED AS NPZ LOCATION '…' [PARTITIONED BY …] [OPTIONS …]`.
 ///
 /// The stores of the session are not asked; how to reach objects is said here. Locations may be in several stores. The
-/// shards are those that are there when the table is made.
+/// shards are those that there are when a query is planned; the columns are those of the shards at first.
 #[derive(Debug, Clone)]
 pub struct ExportedTableFactory {
     remote: RemoteOptions,
@@ -194,7 +194,7 @@ fn create(command: &CreateExternalTable, remote: RemoteOptions, infers: bool) ->
     let schema =
         TableSchema::builder(Arc::new(Schema::new(members))).with_table_partition_cols(partitions).build();
     let extras = Extras { order: command.order_exprs.clone(), ..Extras::default() };
-    let files = Files::Dataset { dataset, has_path: false };
+    let files = Files::of_dataset(dataset, false)?;
     Ok(NpzTable::new(files, NpzFormat::new(options), schema, extras))
 }
 

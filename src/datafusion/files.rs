@@ -1,6 +1,6 @@
 //! Which shards a table has now, and what their headers say.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use datafusion_common::{DataFusionError, Result, ScalarValue};
@@ -18,7 +18,8 @@ use super::partitions;
 use super::store::Shards;
 use crate::NpzDataset;
 use crate::convert::to_u64;
-use crate::dataset::NumberedShard;
+use crate::dataset::{NumberedShard, ShardInfo};
+use crate::error;
 use crate::source::remote::blocking;
 
 /// Where a table has its shards from.
@@ -26,9 +27,11 @@ use crate::source::remote::blocking;
 pub(super) enum Files {
     /// From a store of the session, listed for every query.
     Listed(Vec<Location>),
-    /// From a dataset, which has listed them once.
+    /// From a dataset, which finds them for every query.
     Dataset {
         dataset: NpzDataset,
+        /// What was found the last time.
+        last: Arc<Mutex<Vec<Arc<ShardInfo>>>>,
         /// Whether the last partition column is the path.
         has_path: bool,
     },
@@ -45,6 +48,20 @@ pub(super) struct Listed {
 }
 
 impl Files {
+    /// From a dataset whose headers were read, or are read here.
+    pub(super) fn of_dataset(dataset: NpzDataset, has_path: bool) -> Result<Self> {
+        let last = Arc::new(Mutex::new(dataset.shards()?.to_vec()));
+        Ok(Self::Dataset { dataset, last, has_path })
+    }
+
+    /// The dataset, if it finds and opens the shards.
+    pub(super) fn dataset(&self) -> Option<&NpzDataset> {
+        match self {
+            Self::Listed(_) => None,
+            Self::Dataset { dataset, .. } => Some(dataset),
+        }
+    }
+
     /// The store that the plan names.
     pub(super) fn store(&self) -> ObjectStoreUrl {
         match self {
@@ -68,9 +85,9 @@ impl Files {
                 });
                 listed.collect()
             }
-            Self::Dataset { dataset, has_path } => {
-                let look = dataset.clone();
-                let look = move || blocking(|| look.shards().map(<[_]>::to_vec));
+            Self::Dataset { dataset, last, has_path } => {
+                let (look, last) = (dataset.clone(), Arc::clone(last));
+                let look = move || blocking(|| shards_now(&look, &last));
                 let shards = SpawnedTask::spawn_blocking(look).await;
                 let shards = shards.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
                 let keys = columns.len().saturating_sub(usize::from(*has_path));
@@ -133,4 +150,12 @@ impl Files {
         listed.truncate(done);
         Ok(listed)
     }
+}
+
+/// The shards that there are now. Two queries may look at once: each has what it has seen.
+fn shards_now(dataset: &NpzDataset, last: &Mutex<Vec<Arc<ShardInfo>>>) -> error::Result<Vec<Arc<ShardInfo>>> {
+    let known = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let now = dataset.shards_now(&known)?;
+    last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&now);
+    Ok(now)
 }

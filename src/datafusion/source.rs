@@ -26,6 +26,7 @@ use super::filter::{self, Predicate};
 use super::opener::NpzOpener;
 use super::options::NpzOptions;
 use super::store::Shards;
+use crate::NpzDataset;
 
 /// NPZ shards as DataFusion's `FileSource`, within a `DataSourceExec` over a `FileScanConfig`, so that every engine that
 /// knows how to split these can split it.
@@ -38,8 +39,8 @@ pub struct NpzSource {
     projection: SplitProjection,
     predicate: Option<Arc<dyn PhysicalExpr>>,
     options: Arc<NpzOptions>,
-    /// Whether the files say themselves where they are, whatever store the session has.
-    is_owned: bool,
+    /// The dataset whose files say themselves where they are, whatever store the session has.
+    owner: Option<NpzDataset>,
     metrics: ExecutionPlanMetricsSet,
     cache: Option<Arc<FileMetadataCache>>,
 }
@@ -63,7 +64,7 @@ impl NpzSource {
             table_schema,
             predicate: None,
             options,
-            is_owned: false,
+            owner: None,
             metrics: ExecutionPlanMetricsSet::new(),
             cache: None,
         }
@@ -81,8 +82,8 @@ impl NpzSource {
         Self { predicate, ..self }
     }
 
-    pub(super) fn with_owned(self, is_owned: bool) -> Self {
-        Self { is_owned, ..self }
+    pub(super) fn with_owner(self, owner: Option<NpzDataset>) -> Self {
+        Self { owner, ..self }
     }
 
     /// Returns how shards are read.
@@ -92,7 +93,7 @@ impl NpzSource {
 
     #[cfg(feature = "datafusion-proto")]
     pub(super) fn is_owned(&self) -> bool {
-        self.is_owned
+        self.owner.is_some()
     }
 
     fn file_schema(&self) -> &SchemaRef {
@@ -120,14 +121,13 @@ impl FileSource for NpzSource {
             .as_ref()
             .map(|filter| Predicate::try_new(filter, self.file_schema()))
             .transpose()?;
-        let shards = if self.is_owned {
-            Shards::owned(&self.options)
-        } else {
-            Shards::new(base.object_store_url.clone(), &store, &self.options)
+        let shards = match &self.owner {
+            Some(owner) => Shards::owned(owner, &self.options),
+            None => Shards::new(base.object_store_url.clone(), &store, &self.options),
         };
         let opener = NpzOpener {
             shards,
-            is_owned: self.is_owned,
+            is_owned: self.owner.is_some(),
             schema,
             predicate: predicate.map(Arc::new),
             limit: base.limit,

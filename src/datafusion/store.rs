@@ -48,8 +48,8 @@ impl Shards {
     }
 
     /// Shards that say themselves where they are.
-    pub(super) fn owned(options: &NpzOptions) -> Self {
-        let dataset = NpzDataset::new(Vec::<String>::new(), options.dataset.clone());
+    pub(super) fn owned(owner: &NpzDataset, options: &NpzOptions) -> Self {
+        let dataset = owner.reader(options.dataset.clone());
         Self { url: ObjectStoreUrl::local_filesystem(), dataset, is_local: false, options_hash: 0 }
     }
 

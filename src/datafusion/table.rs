@@ -17,7 +17,7 @@ use datafusion_datasource::file_scan_config::{
     FileScanConfigBuilder, output_partitioning_from_partition_fields,
 };
 use datafusion_datasource::file_sink_config::{FileOutputMode, FileSinkConfig};
-use datafusion_datasource::{PartitionedFile, TableSchema, compute_all_files_statistics};
+use datafusion_datasource::{TableSchema, compute_all_files_statistics};
 use datafusion_expr::dml::InsertOp;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::utils::conjunction;
@@ -31,10 +31,10 @@ use datafusion_session::{Session, TableProvider};
 use super::files::{Files, Listed};
 use super::filter;
 use super::format::NpzFormat;
+use super::groups;
 use super::options::NpzOptions;
 use super::partitions;
 use super::source::NpzSource;
-use super::statistics;
 use crate::NpzDataset;
 use crate::dataset::OnError;
 use crate::source::remote::blocking;
@@ -93,7 +93,7 @@ impl NpzTable {
     }
 
     /// Makes a table of a dataset, which finds and reads its shards with its own options: the stores of the session
-    /// are not asked. Reads the headers of all shards, once.
+    /// are not asked. Reads the headers of all shards; for every query, those that are new or have changed.
     ///
     /// The columns are those of the dataset: members and the row index first, then the keys of directories, then the
     /// path.
@@ -115,7 +115,7 @@ impl NpzTable {
             .with_table_partition_cols(partitions)
             .build();
         let format = NpzFormat::new(NpzOptions::of_dataset(dataset.options()));
-        let files = Files::Dataset { dataset, has_path: !path.is_empty() };
+        let files = Files::of_dataset(dataset, !path.is_empty())?;
         Ok(Self { files, format, schema, extras: Extras::default() })
     }
 
@@ -183,32 +183,8 @@ impl NpzTable {
         let listed =
             if collect { self.files.look(session, listed, limit, self.options()).await? } else { listed };
         let is_cut = listed.len() < total;
-        let file_schema = self.schema.file_schema();
-        let files = listed.into_iter().map(|file| {
-            let statistics = file.shard.as_ref().filter(|_| collect);
-            let statistics = statistics
-                .map(|shard| Arc::new(statistics::of_shard(&shard.info, file_schema, &file.values)));
-            let mut planned = PartitionedFile::new_from_meta(file.meta).with_partition_values(file.values);
-            planned.statistics = statistics;
-            match file.shard {
-                Some(shard) => planned.with_extension(super::opener::Known(shard)),
-                None => planned,
-            }
-        });
-        let group = FileGroup::new(files.collect());
-        let target = session.config().target_partitions().max(1);
-        let by_directory = session.config_options().optimizer.preserve_file_partitions;
-        let (groups, is_grouped) = if by_directory > 0 && !self.partition_columns().is_empty() {
-            let groups = group.group_by_partition_values(target);
-            if groups.len() >= by_directory {
-                (groups, true)
-            } else {
-                let files = groups.into_iter().flat_map(FileGroup::into_inner).collect();
-                (FileGroup::new(files).split_files(target), false)
-            }
-        } else {
-            (group.split_files(target), false)
-        };
+        let files = groups::planned(listed, self.schema.file_schema(), collect);
+        let (groups, is_grouped) = groups::split(files, session, !self.partition_columns().is_empty());
         let schema = Arc::clone(self.schema.table_schema());
         let (groups, statistics) = compute_all_files_statistics(groups, schema, collect, is_cut)?;
         Ok((groups, statistics, is_grouped))
@@ -275,12 +251,13 @@ impl TableProvider for NpzTable {
         let order = create_lex_ordering(&self.schema(), &self.extras.order, session.execution_props())?;
         // Where the plan is optimised by its own session, filters come to the source by themselves; a foreign one
         // sends them only here.
-        let predicate = match &self.files {
-            Files::Dataset { .. } => self.predicate(session, &others, projection)?,
-            Files::Listed(_) => None,
+        let owner = self.files.dataset();
+        let predicate = match owner {
+            Some(_) => self.predicate(session, &others, projection)?,
+            None => None,
         };
         let source = NpzSource::new(self.schema.clone(), Arc::clone(self.options()))
-            .with_owned(matches!(self.files, Files::Dataset { .. }))
+            .with_owner(owner.cloned())
             .with_predicate(predicate);
         let source: Arc<dyn FileSource> = Arc::new(source);
         let config = FileScanConfigBuilder::new(self.files.store(), source)

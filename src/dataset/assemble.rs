@@ -93,7 +93,12 @@ impl Wanted {
         for ((field, origin), array) in self.columns.iter().zip(members) {
             arrays.push(match (origin, array) {
                 (Origin::Member, Some(array)) => {
-                    conform(array, field, options.widen || options.conversion.is_cast())?
+                    let cast = options.widen || options.conversion.is_cast();
+                    // Rows of several shards are of one type already, so that any of them is the one to blame.
+                    conform(array, field, cast).map_err(|error| match rows {
+                        [rows, ..] => error.in_path(&rows.shard.path),
+                        [] => error,
+                    })?
                 }
                 (Origin::Member, None) => new_null_array(field.data_type(), count),
                 (Origin::Hive(key_type), _) => {

@@ -182,7 +182,7 @@ pub(crate) fn unchanged(field: &'static str, expected: u64, actual: u64) -> Resu
     Err(Error::new(ErrorKind::ShardChanged { field, expected, actual }))
 }
 
-fn nanoseconds(time: SystemTime) -> Option<u64> {
+pub(super) fn nanoseconds(time: SystemTime) -> Option<u64> {
     u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
 }
 

@@ -48,8 +48,11 @@ pub(super) struct Inner {
     /// The columns, if another dataset told them.
     known: OnceLock<Columns>,
     /// Shards that failed while they were read: their paths, and why the last time.
-    failed: Mutex<BTreeMap<Option<Arc<str>>, String>>,
+    failed: Failed,
 }
+
+/// Why shards failed, by their paths.
+type Failed = Arc<Mutex<BTreeMap<Option<Arc<str>>, String>>>;
 
 /// What the headers say.
 #[derive(Debug)]
@@ -101,10 +104,19 @@ impl NpzDataset {
     /// Makes a dataset of files, directories and globs. Nothing is looked at yet.
     pub fn new<S: Into<String>>(sources: impl IntoIterator<Item = S>, options: DatasetOptions) -> Self {
         let sources = sources.into_iter().map(Into::into).collect();
-        let mut options = options;
+        Self::with_failed(sources, options, Failed::default())
+    }
+
+    fn with_failed(sources: Vec<String>, mut options: DatasetOptions, failed: Failed) -> Self {
         options.batch_bytes = options.batch_bytes.clamp(1, DatasetOptions::MAX_BATCH_BYTES);
-        let (state, known, failed) = (OnceLock::new(), OnceLock::new(), Mutex::default());
+        let (state, known) = (OnceLock::new(), OnceLock::new());
         Self { inner: Arc::new(Inner { sources, options, state, known, failed }) }
+    }
+
+    /// Makes a dataset without shards that reads those of this one in another way. What fails there, fails here.
+    #[cfg(feature = "table-provider")]
+    pub(crate) fn reader(&self, options: DatasetOptions) -> Self {
+        Self::with_failed(Vec::new(), options, Arc::clone(&self.inner.failed))
     }
 
     /// Takes the columns that an equal dataset has found, so that its tasks are read without looking at any
@@ -185,6 +197,12 @@ impl NpzDataset {
         self.inner.state(&Interrupt::default()).map(|state| state.shards.as_slice())
     }
 
+    /// Finds the shards that the sources have now, and reads the headers of those that are not as they were.
+    #[cfg(feature = "table-provider")]
+    pub(crate) fn shards_now(&self, known: &[Arc<ShardInfo>]) -> Result<Vec<Arc<ShardInfo>>> {
+        self.inner.shards_now(known)
+    }
+
     /// Returns the number of rows, from headers alone.
     pub fn num_rows(&self) -> Result<u64> {
         Ok(self.shards()?.iter().fold(0, |sum, shard| sum.saturating_add(shard.rows)))
@@ -195,7 +213,9 @@ impl NpzDataset {
     pub fn skipped(&self) -> Result<Vec<String>> {
         let at_headers = &self.inner.state(&Interrupt::default())?.skipped;
         let failed = self.inner.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(at_headers.iter().map(ToString::to_string).chain(failed.values().cloned()).collect())
+        // A table looks again at what failed before.
+        let at_headers = at_headers.iter().filter(|error| !failed.contains_key(&error.location().path));
+        Ok(at_headers.map(ToString::to_string).chain(failed.values().cloned()).collect())
     }
 
     /// Cuts the dataset into tasks: one a shard. With a target in bytes, larger stored shards are split by rows
@@ -271,11 +291,17 @@ impl Inner {
         }
     }
 
-    fn look(&self, interrupt: &Interrupt) -> Result<State> {
-        let mut paths: Vec<Found> = Vec::new();
+    /// Finds the shards of all sources.
+    pub(super) fn find(&self) -> Result<Vec<Found>> {
+        let mut found: Vec<Found> = Vec::new();
         for source in &self.sources {
-            paths.extend(discover(source, &self.options)?);
+            found.extend(discover(source, &self.options)?);
         }
+        Ok(found)
+    }
+
+    fn look(&self, interrupt: &Interrupt) -> Result<State> {
+        let paths = self.find()?;
         let (mut shards, mut skipped) = (Vec::with_capacity(paths.len()), Vec::new());
         for shard in self.read_headers(&paths, interrupt) {
             match shard {
@@ -296,7 +322,7 @@ impl Inner {
         Ok(State { shards, first_rows, by_path: OnceLock::new(), skipped, columns: Columns(columns) })
     }
 
-    fn read_headers(&self, paths: &[Found], interrupt: &Interrupt) -> Vec<Result<Arc<ShardInfo>>> {
+    pub(super) fn read_headers(&self, paths: &[Found], interrupt: &Interrupt) -> Vec<Result<Arc<ShardInfo>>> {
         let costs = vec![HEADERS_COST; paths.len()];
         // Shards are usually alike; what they have in common is kept once.
         let like: OnceLock<Arc<ShardInfo>> = OnceLock::new();
@@ -409,7 +435,7 @@ impl Inner {
         Ok(())
     }
 
-    fn skips(&self, error: &Error) -> bool {
+    pub(super) fn skips(&self, error: &Error) -> bool {
         self.options.on_error == OnError::Skip && !matches!(error.kind(), ErrorKind::Interrupted)
     }
 }

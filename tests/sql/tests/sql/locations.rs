@@ -187,3 +187,20 @@ async fn a_shard_that_is_added_later_is_seen_and_one_that_is_replaced_too() {
     assert_eq!(value(&context, "SELECT count(*) FROM t").await, "0");
     assert_eq!(count(&rows(&context, "SELECT * FROM t").await.unwrap()), 0);
 }
+
+#[tokio::test]
+async fn an_order_that_is_declared_is_not_sorted_again() {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path().to_str().unwrap();
+    write(folder.path(), "a.npz", &stored(0..30));
+    let context = session(1);
+    let create = |name, order| {
+        format!("CREATE EXTERNAL TABLE {name} STORED AS NPZ {order} LOCATION '{root}/a.npz'")
+    };
+    rows(&context, &create("t", "")).await.unwrap();
+    rows(&context, &create("u", "WITH ORDER (id ASC)")).await.unwrap();
+    for (table, sorts) in [("t", true), ("u", false)] {
+        let plan = text(&context, &format!("EXPLAIN SELECT id FROM {table} ORDER BY id")).await;
+        assert_eq!(plan.contains("SortExec"), sorts, "{plan}");
+    }
+}
