@@ -42,6 +42,7 @@ mod files;
 mod filter;
 mod format;
 mod groups;
+mod late;
 mod listing;
 mod location;
 mod opener;

@@ -14,7 +14,8 @@ use datafusion_physical_plan::metrics::Count;
 use futures::FutureExt as _;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
-use super::filter::{FilteredReader, Predicate};
+use super::filter::Predicate;
+use super::late::FilteredReader;
 use super::ranges::rows_of;
 use super::store::Shards;
 use crate::Interrupt;

@@ -72,6 +72,19 @@ async fn the_first_rows_by_order_and_joins_narrow_what_is_read() {
     assert_eq!(text(&context, &sql("t")).await, text(&context, &sql("m")).await);
 }
 
+#[tokio::test]
+async fn a_deflated_member_is_begun_once_however_its_rows_are_scattered() {
+    let shard = deflated(0..300_000);
+    let size = u64::try_from(shard.len()).unwrap();
+    let (context, store) = session_with(1, &[("t/a.npz", shard)]).await;
+    rows(&context, "CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION 'memory:///t/'").await.unwrap();
+    store.take();
+    let found = rows(&context, "SELECT x, id FROM t WHERE id % 30000 = 7").await.unwrap();
+    assert_eq!(count(&found), 10);
+    let (_, bytes) = store.take();
+    assert!(bytes < size + size / 10, "{bytes} of {size}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
     #[test]

@@ -194,9 +194,8 @@ async fn an_order_that_is_declared_is_not_sorted_again() {
     let root = folder.path().to_str().unwrap();
     write(folder.path(), "a.npz", &stored(0..30));
     let context = session(1);
-    let create = |name, order| {
-        format!("CREATE EXTERNAL TABLE {name} STORED AS NPZ {order} LOCATION '{root}/a.npz'")
-    };
+    let create =
+        |name, order| format!("CREATE EXTERNAL TABLE {name} STORED AS NPZ {order} LOCATION '{root}/a.npz'");
     rows(&context, &create("t", "")).await.unwrap();
     rows(&context, &create("u", "WITH ORDER (id ASC)")).await.unwrap();
     for (table, sorts) in [("t", true), ("u", false)] {
