@@ -28,9 +28,6 @@ const SAMPLE_MAX: usize = 64 << 10;
 /// Compressing a byte takes as long as reading this many from a cached file.
 const DEFLATE_COST: u64 = 32;
 
-/// The level of members of one block, at which libdeflate is at least as good as zlib's 6.
-const WHOLE_LEVEL: u32 = 6;
-
 /// One block of one member.
 struct Block {
     member: usize,
@@ -107,7 +104,7 @@ fn compress(member: &Member<'_>, block: &Block, level: Option<u32>) -> Result<(V
     let (before, bytes) = bytes.split_at_checked(before).unwrap_or_default();
     let header = if is_first { &member.header[..] } else { &[] };
     let deflated = if is_first && block.is_last {
-        deflate_whole(&[header, bytes].concat(), level.unwrap_or(WHOLE_LEVEL))?
+        whole(header, bytes, level)?
     } else {
         let level = level.map_or_else(|| level_for(bytes), Ok)?;
         deflate_block(before, &[header, bytes], level, block.is_last)?
@@ -121,20 +118,40 @@ fn compress(member: &Member<'_>, block: &Block, level: Option<u32>) -> Result<(V
 /// Chooses the level at which a block becomes as small as with zlib's 6, by trying a sample.
 ///
 /// The levels up to 8 of zlib-rs do not look for matches of three bytes, which are most of those in numbers whose bits
-/// are mostly noise; level 9 does, and is fast where matches are rare. Where they are many, 6 is better than zlib's. What will be stored after all is not searched for long.
+/// are mostly noise; level 9 does, and is fast where matches are rare. Where they are many, 6 is better than
+/// zlib's. What will be stored after all is not searched for long.
 fn level_for(bytes: &[u8]) -> Result<u32> {
     if bytes.len() < SAMPLED_MIN {
         return Ok(6);
     }
-    let len = (bytes.len() / 16).clamp(SAMPLE_MIN, SAMPLE_MAX).min(bytes.len());
-    let start = (bytes.len() - len) / 2;
-    let sample = bytes.get(start..start.saturating_add(len)).unwrap_or_default();
+    let sample = sample_of(bytes);
     let compressed = deflate_block(&[], &[sample], 6, true)?;
-    Ok(match compressed.len().saturating_mul(100) / sample.len().max(1) {
+    Ok(match percent(&compressed, sample) {
         0..40 => 6,
         40..99 => 9,
         _ => 1,
     })
+}
+
+/// Compresses a member of one block. libdeflate's 6 is the fastest that becomes as small as with zlib's 6, except where
+/// nearly all bytes are in matches: there zlib-rs's 5 is, and is as fast.
+fn whole(header: &[u8], bytes: &[u8], level: Option<u32>) -> Result<Vec<u8>> {
+    let sample = sample_of(bytes);
+    if level.is_none() && bytes.len() >= SAMPLED_MIN && percent(&deflate_whole(sample, 1)?, sample) < 20 {
+        return deflate_block(&[], &[header, bytes], 5, true);
+    }
+    deflate_whole(&[header, bytes].concat(), level.unwrap_or(6))
+}
+
+/// Some bytes of the middle.
+fn sample_of(bytes: &[u8]) -> &[u8] {
+    let len = (bytes.len() / 16).clamp(SAMPLE_MIN, SAMPLE_MAX).min(bytes.len());
+    let start = (bytes.len() - len) / 2;
+    bytes.get(start..start.saturating_add(len)).unwrap_or_default()
+}
+
+fn percent(compressed: &[u8], bytes: &[u8]) -> usize {
+    compressed.len().saturating_mul(100) / bytes.len().max(1)
 }
 
 /// Writes a compressed member, or the original if that is hardly longer.
