@@ -17,9 +17,11 @@ mod columns;
 mod discover;
 mod gather;
 mod hive;
+mod inner;
 mod job;
 mod merge;
 mod options;
+mod origin;
 mod plan;
 mod queue;
 #[cfg(feature = "table-provider")]
@@ -43,6 +45,7 @@ pub(crate) use options::Conversion;
 #[cfg(feature = "cli")]
 pub(crate) use options::Lengths;
 pub use options::{DatasetOptions, OnError};
+pub use origin::Columns;
 pub use plan::{Task, TaskShard};
 #[cfg(feature = "table-provider")]
 pub(crate) use scan::NumberedShard;
@@ -52,4 +55,4 @@ pub(crate) use shard::unchanged;
 pub use shard::{ColumnInfo, ShardInfo};
 #[cfg(feature = "cli")]
 pub(crate) use shard::{Opened, is_npy};
-pub use table::{Columns, NpzDataset};
+pub use table::NpzDataset;

@@ -6,10 +6,15 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Schema, SchemaRef};
 use arrow_select::filter::prep_null_mask_filter;
-use datafusion_common::{HashSet, Result, exec_datafusion_err};
-use datafusion_physical_expr::PhysicalExpr;
+use datafusion_common::{DFSchema, HashSet, Result, exec_datafusion_err};
+use datafusion_datasource::TableSchema;
+use datafusion_expr::Expr;
+use datafusion_expr::execution_props::ExecutionProps;
+use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::utils::conjunction;
 use datafusion_physical_expr::expressions::Column;
 use datafusion_physical_expr::utils::{collect_columns, reassign_expr_columns};
+use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 
 /// Columns of at most so many bytes a row are narrow.
 const NARROW: usize = 16;
@@ -46,6 +51,30 @@ pub(super) fn is_worth(file_schema: &Schema, selected: &[usize], columns: &HashS
     let rest = selected.iter().filter(|&&index| columns.iter().all(|column| column.index() != index));
     let rest = rest.filter_map(|&index| width_of(index)).fold(0_usize, usize::saturating_add);
     !columns.is_empty() && rest >= narrow.saturating_mul(WORTH)
+}
+
+/// The filters as one, of those that are worth it; none if none is.
+pub(super) fn worth(
+    schema: &TableSchema,
+    props: &ExecutionProps,
+    filters: &[Expr],
+    projection: Option<&Vec<usize>>,
+) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+    let file_schema = schema.file_schema();
+    let selected: Vec<usize> = match projection {
+        Some(indices) => indices.clone(),
+        None => (0..file_schema.fields().len()).collect(),
+    };
+    let schema = DFSchema::try_from(Arc::clone(schema.table_schema()))?;
+    let create =
+        |filter: &Expr| create_physical_expr(filter, &schema, props, &PhysicalPlanningContext::default());
+    let mut worth: Vec<Expr> = Vec::new();
+    for filter in filters {
+        if is_worth(file_schema, &selected, &collect_columns(&create(filter)?)) {
+            worth.push(filter.clone());
+        }
+    }
+    conjunction(worth).map(|filter| create(&filter)).transpose()
 }
 
 /// A filter, and the columns that it looks at.

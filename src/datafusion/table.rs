@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow_schema::{FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion_common::{
-    Constraints, DFSchema, DataFusionError, Result, ScalarValue, SchemaExt as _, Statistics, not_impl_err,
-    plan_err, project_schema,
+    Constraints, DataFusionError, Result, ScalarValue, SchemaExt as _, Statistics, not_impl_err, plan_err,
+    project_schema,
 };
 use datafusion_common_runtime::SpawnedTask;
 use datafusion_datasource::file::FileSource;
@@ -19,11 +19,8 @@ use datafusion_datasource::file_scan_config::{
 use datafusion_datasource::file_sink_config::{FileOutputMode, FileSinkConfig};
 use datafusion_datasource::{TableSchema, compute_all_files_statistics};
 use datafusion_expr::dml::InsertOp;
-use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion_expr::utils::conjunction;
 use datafusion_expr::{Expr, SortExpr, TableProviderFilterPushDown, TableType};
-use datafusion_physical_expr::utils::collect_columns;
-use datafusion_physical_expr::{PhysicalExpr, create_lex_ordering, create_physical_expr};
+use datafusion_physical_expr::create_lex_ordering;
 use datafusion_physical_plan::ExecutionPlan;
 use datafusion_physical_plan::empty::EmptyExec;
 use datafusion_session::{Session, TableProvider};
@@ -137,32 +134,6 @@ impl NpzTable {
         self.schema.table_partition_cols()
     }
 
-    /// The filters as one, if it is worth looking at their columns before others are read.
-    fn predicate(
-        &self,
-        session: &dyn Session,
-        filters: &[Expr],
-        projection: Option<&Vec<usize>>,
-    ) -> Result<Option<Arc<dyn PhysicalExpr>>> {
-        let file_schema = self.schema.file_schema();
-        let selected: Vec<usize> = match projection {
-            Some(indices) => indices.clone(),
-            None => (0..file_schema.fields().len()).collect(),
-        };
-        let schema = DFSchema::try_from(Arc::clone(self.schema.table_schema()))?;
-        let props = session.execution_props();
-        let mut worth: Vec<Expr> = Vec::new();
-        for filter in filters {
-            let expr = create_physical_expr(filter, &schema, props, &PhysicalPlanningContext::default())?;
-            if filter::is_worth(file_schema, &selected, &collect_columns(&expr)) {
-                worth.push(filter.clone());
-            }
-        }
-        let create =
-            |filter| create_physical_expr(&filter, &schema, props, &PhysicalPlanningContext::default());
-        conjunction(worth).map(create).transpose()
-    }
-
     /// The files of a plan, in groups that are read at once, and what is known of all of them.
     async fn groups(
         &self,
@@ -253,7 +224,7 @@ impl TableProvider for NpzTable {
         // sends them only here.
         let owner = self.files.dataset();
         let predicate = match owner {
-            Some(_) => self.predicate(session, &others, projection)?,
+            Some(_) => filter::worth(&self.schema, session.execution_props(), &others, projection)?,
             None => None,
         };
         let source = NpzSource::new(self.schema.clone(), Arc::clone(self.options()))

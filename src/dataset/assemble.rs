@@ -12,8 +12,8 @@ use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 
 use super::hive;
 use super::options::DatasetOptions;
+use super::origin::Origin;
 use super::shard::{ColumnInfo, ShardInfo};
-use super::table::Origin;
 use crate::array::NpyArray;
 use crate::arrow::ArrowOptions;
 use crate::convert::{to_u64, to_usize};

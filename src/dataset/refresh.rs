@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::discover::Found;
+use super::inner::Inner;
 use super::shard::{ShardInfo, nanoseconds};
-use super::table::Inner;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 

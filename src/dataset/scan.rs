@@ -12,16 +12,13 @@ use arrow_schema::FieldRef;
 use arrow_schema::{ArrowError, SchemaRef};
 
 use super::assemble::{Part, Wanted};
+use super::inner::Inner;
 use super::job::{Context, JobReader, SizedJob};
 use super::options::OnError;
 use super::queue::Queue;
 pub use super::queue::Waited;
-use super::table::Inner;
 #[cfg(feature = "table-provider")]
-use super::{
-    shard::ShardInfo,
-    table::{NpzDataset, Origin},
-};
+use super::{origin::Origin, shard::ShardInfo, table::NpzDataset};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::limits::PARALLEL_MIN;
