@@ -142,7 +142,7 @@ impl NpzDataset {
         Ok(self.shards()?.iter().fold(0, |sum, shard| sum.saturating_add(shard.rows)))
     }
 
-    /// Returns why shards were left out, under [`OnError::Skip`]: those whose headers could not be read, and those
+    /// Returns why shards were left out, under [`OnError::Skip`](super::OnError::Skip): those whose headers could not be read, and those
     /// that failed in scans since.
     pub fn skipped(&self) -> Result<Vec<String>> {
         let at_headers = &self.inner.state(&Interrupt::default())?.skipped;
