@@ -19,6 +19,7 @@ mod convert;
 mod files;
 mod format;
 mod head;
+mod json;
 mod ls;
 mod numbers;
 mod plot;
@@ -40,7 +41,7 @@ pub use signal::run_in_terminal;
 
 use self::args::{Arguments, Command};
 use self::context::{Access, Context, Paint};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 #[cfg(feature = "object-store")]
 use crate::source::RemoteOptions;
@@ -120,7 +121,12 @@ impl<'a> Shell<'a> {
             }
         };
         let interrupt = self.interrupt.clone();
-        let result = self.context(&arguments).and_then(|mut context| dispatch(&arguments, &mut context));
+        let result = self.context(&arguments).and_then(|mut context| {
+            let result = dispatch(&arguments, &mut context)?;
+            // A disk that is full is told of here or nowhere.
+            context.output.flush()?;
+            Ok(result)
+        });
         match result {
             _ if interrupt.check().is_err() => {
                 complain("interrupted");
@@ -131,7 +137,7 @@ impl<'a> Shell<'a> {
             Err(error) if is_broken_pipe(&error) => DONE,
             Err(error) => {
                 complain(&error);
-                FAILED
+                if is_misuse(&error) { MISUSED } else { FAILED }
             }
         }
     }
@@ -170,11 +176,17 @@ fn dispatch(arguments: &Arguments, context: &mut Context<'_>) -> Result<bool> {
 /// Tells of an error, in one line.
 fn complain(error: impl Display) {
     let name = Paint::Bad.on("npzarrow:", signal::shows_colours(&io::stderr()));
-    let _told = writeln!(io::stderr(), "{name} {error}");
+    let error = error.to_string();
+    let _told = writeln!(io::stderr(), "{name} {}", format::visible(&error));
+}
+
+/// True if it is not the files that are wrong.
+fn is_misuse(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Option { .. })
 }
 
 fn is_broken_pipe(error: &Error) -> bool {
-    matches!(error.kind(), crate::ErrorKind::Io(cause) if cause.kind() == io::ErrorKind::BrokenPipe)
+    matches!(error.kind(), ErrorKind::Io(cause) if cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Runs a job for each file; tells of those that fail and goes on, unless it is interrupted. False if any did.
@@ -186,7 +198,7 @@ fn each<T>(
     let mut all_good = true;
     for item in items {
         match job(context, item) {
-            Err(error) if is_broken_pipe(&error) => return Err(error),
+            Err(error) if is_broken_pipe(&error) || is_misuse(&error) => return Err(error),
             Err(error) => {
                 context.interrupt.check()?;
                 complain(&error);

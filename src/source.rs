@@ -145,6 +145,15 @@ impl Source {
         }
     }
 
+    /// False if a server has sent all of an object where a part was asked for.
+    pub(crate) fn has_ranges(&self) -> bool {
+        match self {
+            Self::Memory(_) | Self::File(_) => true,
+            #[cfg(feature = "object-store")]
+            Self::Remote(remote) => remote.has_ranges(),
+        }
+    }
+
     /// How much is read at a time of what is used block by block.
     pub(crate) fn block_len(&self) -> u64 {
         match self {

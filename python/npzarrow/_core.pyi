@@ -352,7 +352,7 @@ def scan_npz(
         The table.
 
     Raises:
-        ValueError: An option has a word or a number that it does not take, or a source is a URL.
+        ValueError: An option has a word or a number that it does not take.
         TypeError: A source is no path.
 
     Example:
@@ -377,6 +377,7 @@ def collate_npz(
     verify: bool = True,
     max_uncompressed_bytes: int = 1_073_741_824,
     threads: int | None = None,
+    storage_options: dict[str, str] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Stack the arrays of one-sample archives on a new first axis: a batch for training.
 
@@ -385,13 +386,14 @@ def collate_npz(
     order.
 
     Args:
-        sources: Bytes-like objects, paths or binary files; each is an archive, and all have arrays of the same dtypes and
-            shapes.
+        sources: Bytes-like objects, paths, URLs or binary files; each is an archive, and all have arrays of the same
+            dtypes and shapes.
         columns: The arrays to stack, with or without `.npy`; None is every array, and then the archives must not differ
             in which they have.
         verify: False skips the checksums.
         max_uncompressed_bytes: The most bytes that the deflated members of one archive together may say they have.
         threads: The most threads that the call may use; None is one per core. None outlives its call.
+        storage_options: For URLs, as in `load_npz`.
 
     Returns:
         The stacked arrays by name, in the order of `columns` or of the first archive. They own writable memory.
@@ -406,7 +408,7 @@ def collate_npz(
         ValueError: There are no sources, or an option has a number that it does not take.
         BufferError: The bytes of a buffer do not lie one behind the other.
         TypeError: A source is none of the above.
-        OSError: A file cannot be read.
+        OSError: A file or an object cannot be read.
 
     Example:
         >>> import io

@@ -3,12 +3,12 @@
 use npzarrow::Interrupt;
 use npzarrow::npz::{Sample, collate};
 use npzarrow::source::Source;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use crate::error::ToPy;
-use crate::input::Input;
+use crate::input::{Input, StorageOptions};
 use crate::interrupt;
 use crate::ndarray;
 use crate::options::{open_options, whole_number, whole_number_or_none};
@@ -23,13 +23,14 @@ const FILE_COST: u64 = 64 << 10;
 /// order.
 ///
 /// Args:
-///     sources: Bytes-like objects, paths or binary files; each is an archive, and all have arrays of the same dtypes and
-///         shapes.
+///     sources: Bytes-like objects, paths, URLs or binary files; each is an archive, and all have arrays of the same
+///         dtypes and shapes.
 ///     columns: The arrays to stack, with or without `.npy`; None is every array, and then the archives must not differ
 ///         in which they have.
 ///     verify: False skips the checksums.
 ///     max_uncompressed_bytes: The most bytes that the deflated members of one archive together may say they have.
 ///     threads: The most threads that the call may use; None is one per core. None outlives its call.
+///     storage_options: For URLs, as in `load_npz`.
 ///
 /// Returns:
 ///     The stacked arrays by name, in the order of `columns` or of the first archive. They own writable memory.
@@ -44,7 +45,7 @@ const FILE_COST: u64 = 64 << 10;
 ///     ValueError: There are no sources, or an option has a number that it does not take.
 ///     BufferError: The bytes of a buffer do not lie one behind the other.
 ///     TypeError: A source is none of the above.
-///     OSError: A file cannot be read.
+///     OSError: A file or an object cannot be read.
 ///
 /// Example:
 ///     >>> import io
@@ -60,28 +61,38 @@ const FILE_COST: u64 = 64 << 10;
 ///     (array([0, 1, 2, 3]), (4, 2, 3))
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "arguments are extracted by value")]
-#[pyo3(signature = (sources, *, columns=None, verify=true, max_uncompressed_bytes=1_073_741_824, threads=None))]
+#[pyo3(signature = (sources, *, columns=None, verify=true, max_uncompressed_bytes=1_073_741_824, threads=None, storage_options=None))]
 pub(crate) fn collate_npz<'py>(
     sources: &Bound<'py, PyAny>,
     columns: Option<Vec<String>>,
     verify: bool,
     #[pyo3(from_py_with = whole_number)] max_uncompressed_bytes: i128,
     #[pyo3(from_py_with = whole_number_or_none)] threads: Option<i128>,
+    storage_options: StorageOptions,
 ) -> PyResult<Bound<'py, PyDict>> {
     let py = sources.py();
     let options = open_options(max_uncompressed_bytes, verify, threads)?;
+    if sources.is_instance_of::<PyString>() {
+        return Err(PyTypeError::new_err("sources is an iterable of sources, not one str"));
+    }
     let (mut samples, mut owners, mut cost) = (Vec::new(), Vec::new(), 0_u64);
     for source in sources.try_iter()? {
-        let sample = match Input::of(&source?, None)? {
+        let sample = match Input::of(&source?, storage_options.clone())? {
             Input::Path(path) => {
                 cost = cost.saturating_add(FILE_COST);
                 Sample::Path(path)
             }
-            input => {
+            Input::Url(url, remote) => {
+                cost = interrupt::NETWORK;
+                Sample::Url(url, remote)
+            }
+            input @ (Input::Buffer(_) | Input::File(_)) => {
                 let (owner, source) = input.open(py, false)?;
                 owners.push(owner);
                 cost = cost.saturating_add(source.len());
-                let Source::Memory(memory) = source else { continue };
+                let Source::Memory(memory) = source else {
+                    return Err(PyTypeError::new_err("a buffer is no memory"));
+                };
                 Sample::Memory(memory)
             }
         };

@@ -98,7 +98,7 @@ pub(crate) struct NpzDataset {
 ///     The table.
 ///
 /// Raises:
-///     ValueError: An option has a word or a number that it does not take, or a source is a URL.
+///     ValueError: An option has a word or a number that it does not take.
 ///     TypeError: A source is no path.
 ///
 /// Example:

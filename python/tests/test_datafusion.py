@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 import importlib.metadata
+import io
+import os
 import re
 import runpy
 import shutil
 import subprocess
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +21,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support import HANG, corrupt, python, savez
+from support import HANG, corrupt, python, savez, savez_compressed
 from test_urls import BUCKET, KEYS, Ranges, s3, serve
 
 import npzarrow as nz
@@ -341,6 +344,18 @@ class TestUrls:
             with pytest.raises(Exception, match=r"/none\.npz.*404|404.*/none\.npz"):
                 session.sql(f"CREATE EXTERNAL TABLE v STORED AS NPZ LOCATION '{base}/none.npz'")
 
+    @pytest.mark.parametrize("heads", [True, False])
+    def test_an_object_that_is_replaced(self, monkeypatch: pytest.MonkeyPatch, heads: bool) -> None:
+        if heads:
+            monkeypatch.setattr(Ranges, "do_HEAD", Ranges.head, raising=False)
+        monkeypatch.setitem(Ranges.more, "new.npz", savez(id=np.arange(3)))
+        for base in serve(Ranges):
+            session = context(t=nz.scan_npz([f"{base}/small.npz", f"{base}/new.npz"]))
+            query = "SELECT count(*) AS n, sum(id) AS s FROM t"
+            assert rows(session, query) == [{"n": 1003, "s": 499_503}]
+            Ranges.more["new.npz"] = savez(id=np.arange(4, 8))
+            assert rows(session, query) == [{"n": 1004, "s": 499_522}]
+
     def test_an_endpoint_that_nobody_serves(self) -> None:
         options = {"aws_endpoint_url": "http://127.0.0.1:1", "aws_allow_http": "true", "max_retries": "0"}
         with pytest.raises(ConnectionError, match="refused"):
@@ -369,6 +384,60 @@ class TestErrors:
         at_header, in_query = sorted(dataset.skipped, reverse=True)
         assert "c.npz" in at_header
         assert "b.npz: id.npy: checksum" in in_query
+        (tmp_path / "c.npz").write_bytes(good)
+        assert rows(session, "SELECT count(*) AS n FROM t") == [{"n": 36}], "headers are fine"
+        assert dataset.skipped == [in_query], "what was repaired is not in the way"
+        (tmp_path / "b.npz").unlink()
+        assert rows(session, "SELECT sum(id) AS s FROM t") == [{"s": 108}]
+        assert dataset.skipped == []
+
+    def test_a_later_shard_may_lack_a_column(self, tmp_path: Path) -> None:
+        np.savez(tmp_path / "a.npz", id=np.arange(3), x=np.ones(3))
+        session = context(t=nz.scan_npz(tmp_path))
+        session.sql(f"CREATE EXTERNAL TABLE u STORED AS NPZ LOCATION '{tmp_path}'")
+        np.savez(tmp_path / "b.npz", id=np.arange(3, 6))
+        for table in ("t", "u"):
+            nulls = f"SELECT count(*) AS n, sum(id) AS s FROM {table} WHERE x IS NULL"  # noqa: S608 - our own
+            assert rows(session, nulls) == [{"n": 3, "s": 12}]
+            assert rows(session, f"SELECT sum(x) AS s, count(x) AS n FROM {table}") == [{"s": 3.0, "n": 3}]  # noqa: S608
+
+    def test_a_later_directory_of_another_type(self, tmp_path: Path) -> None:
+        for key in ("1", "2"):
+            (tmp_path / f"k={key}").mkdir()
+            np.savez(tmp_path / f"k={key}" / "a.npz", id=np.arange(3))
+        skipping = nz.scan_npz(tmp_path, on_error="skip")
+        session = context(t=nz.scan_npz(tmp_path), u=skipping)
+        (tmp_path / "k=test").mkdir()
+        np.savez(tmp_path / "k=test" / "a.npz", id=np.arange(3))
+        with pytest.raises(Exception, match="k=test is no Int64, as other shards have it"):
+            rows(session, "SELECT sum(k) AS s FROM t")
+        assert rows(session, "SELECT sum(k) AS s FROM u") == [{"s": 9}]
+        [skipped] = skipping.skipped
+        assert "k=test is no Int64" in skipped
+
+    def test_a_new_shard_of_two_locations_counts_once(self, tmp_path: Path) -> None:
+        session = context()
+        for name in ("ax", "xb"):
+            np.savez(tmp_path / f"{name}.npz", id=np.arange(3))
+        session.sql(f"CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION ('{tmp_path}/a*.npz', '{tmp_path}/*b.npz')")
+        np.savez(tmp_path / "ab.npz", id=np.arange(3))
+        assert rows(session, "SELECT count(*) AS n FROM t") == [{"n": 9}]
+        os.utime(tmp_path / "ab.npz", (-5, -5))
+        assert rows(session, "SELECT count(*) AS n FROM t") == [{"n": 9}]
+        np.savez(tmp_path / "ab.npz", id=np.arange(30))
+        os.utime(tmp_path / "ab.npz", (-5, -5))
+        assert rows(session, "SELECT count(id) AS n FROM t WHERE id >= 0") == [{"n": 36}]
+
+    def test_what_is_inflated_is_verified_whatever_the_filter(self, tmp_path: Path) -> None:
+        data = bytearray(savez_compressed(id=np.arange(60_000), x=np.arange(60_000 * 8.0).reshape(-1, 8)))
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            info = archive.getinfo("x.npy")
+        data[info.header_offset + info.compress_size - 64] ^= 1
+        (tmp_path / "a.npz").write_bytes(data)
+        session = context(t=nz.scan_npz(tmp_path))
+        for query in ("SELECT x FROM t WHERE id % 1000 = 7", "SELECT x FROM t WHERE id = 7"):
+            with pytest.raises(Exception, match=r"a\.npz: x\.npy: "):
+                rows(session, query)
 
     def test_shards_that_differ_are_an_error_of_this_package(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "a.npz", x=np.arange(3))

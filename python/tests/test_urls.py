@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import threading
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -78,10 +79,18 @@ class Ranges(http.server.BaseHTTPRequestHandler):
         self.send_response(206)
         self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(data)}")
         self.send_header("Content-Length", str(end - start))
-        self.send_header("ETag", '"1"')
+        self.send_header("ETag", f'"{zlib.crc32(data)}"')
         self.end_headers()
         self.sent.append(end - start)
         self.wfile.write(data[start:end])
+
+    def head(self) -> None:
+        key = self.path.partition("?")[0].lstrip("/")
+        data = KEYS.get(key, self.more.get(key, b""))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("ETag", f'"{zlib.crc32(data)}"')
+        self.end_headers()
 
     def log_message(self, *_arguments: object) -> None:
         """Nothing."""
@@ -281,6 +290,38 @@ class TestHttp:
             found = str(error)
         assert text in found
         assert "secret" not in found
+
+    def test_collating_urls(self, ranges: str, tmp_path: Path) -> None:
+        path = tmp_path / "a.npz"
+        path.write_bytes(Ranges.more["small.npz"])
+        sources = [f"{ranges}/small.npz?signature=secret", path, path.as_uri(), path.read_bytes()]
+        assert nz.collate_npz(sources)["id"].sum() == 4 * 499_500
+        assert nz.collate_npz([f"{ranges}/wide.npz"] * 2, columns=["c07"])["c07"].shape == (2, 60_000)
+        with pytest.raises(FileNotFoundError, match="404 Not Found") as raised:
+            nz.collate_npz([path, f"{ranges}/none.npz?signature=secret"])
+        assert raised.value.filename == f"{ranges}/none.npz"
+        assert "secret" not in str(raised.value)
+        assert "<" not in str(raised.value), "the page is left out"
+        with pytest.raises(TypeError, match=r"^sources is an iterable of sources, not one str$"):
+            nz.collate_npz(str(path))
+
+    @pytest.mark.parametrize("name", ["small.npz", "wide.npz"])
+    def test_servers_that_know_no_ranges(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / name).write_bytes(Ranges.more[name])
+        expected = nz.scan_npz(tmp_path / name).to_polars().collect()
+
+        class Plain(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *arguments: Any) -> None:
+                super().__init__(*arguments, directory=str(tmp_path))
+
+            def log_message(self, *_arguments: object) -> None:
+                """Nothing."""
+
+        for server in serve(Plain):
+            dataset = nz.scan_npz([f"{server}/{name}"] * 2)
+            assert dataset.to_polars().collect().equals(pl.concat([expected, expected]))
+            for task in dataset.plan():
+                assert nz.scan_npz(f"{server}/{name}").read(task).to_polars().equals(expected)
 
     def test_maps_need_files(self) -> None:
         with pytest.raises(ValueError, match=r"^mmap=True needs a path, not a URL$"):

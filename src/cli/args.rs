@@ -1,5 +1,6 @@
 //! What may be said on the command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -120,10 +121,10 @@ pub(super) struct Convert {
     pub(super) output: PathBuf,
     /// Write several files of so many rows: name-00000.ext, …
     #[arg(long)]
-    pub(super) rows_per_file: Option<usize>,
+    pub(super) rows_per_file: Option<NonZeroUsize>,
     /// Write several files of about so many bytes of values
     #[arg(long, conflicts_with = "rows_per_file")]
-    pub(super) bytes_per_file: Option<usize>,
+    pub(super) bytes_per_file: Option<NonZeroUsize>,
     /// Deflate the members of an npz
     #[arg(long)]
     pub(super) deflate: bool,

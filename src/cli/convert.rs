@@ -1,5 +1,6 @@
 //! `npzarrow convert`: between npz, parquet and arrow files, in one file or in many, batch by batch.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use arrow_array::{Array as _, RecordBatch, RecordBatchIterator, RecordBatchReader};
@@ -13,9 +14,10 @@ use serde_json::json;
 use super::args::{Convert, NullPolicy};
 use super::context::{Access, Context};
 use super::files::{expand, size_of, source_of};
+use super::format::visible;
 use super::scan::{Batches, dataset};
 use super::tables::{self, Format, refused};
-use super::{format, progress};
+use super::{complain, format, progress};
 use crate::arrow::export::Nulls;
 use crate::dataset::{DatasetOptions, Found, Lengths, OnError};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,8 +27,8 @@ pub(super) fn run(arguments: &Convert, context: &mut Context<'_>) -> Result<bool
     let to = Format::of_dest(&arguments.output)?;
     let files = expand(&arguments.source, context)?;
     let mut stream = Stream::open(&files, context)?;
-    let mut limit = arguments.rows_per_file;
-    if let Some(bytes) = arguments.bytes_per_file {
+    let mut limit = arguments.rows_per_file.map(NonZeroUsize::get);
+    if let Some(bytes) = arguments.bytes_per_file.map(NonZeroUsize::get) {
         let size = stream.next.as_ref().map_or(Ok(0), slice_size)?;
         let rows = stream.next.as_ref().map_or(0, RecordBatch::num_rows);
         limit = Some(bytes.saturating_mul(rows).checked_div(size).unwrap_or(bytes).max(1));
@@ -45,8 +47,13 @@ pub(super) fn run(arguments: &Convert, context: &mut Context<'_>) -> Result<bool
         if context.json {
             context.line(json!({ "path": format::path(&path), "rows": rows }))?;
         } else {
-            context.line(format!("{}: {rows} rows", path.display()))?;
+            context.line(visible(&format!("{}: {rows} rows", path.display())))?;
         }
+    }
+    let next = numbered(&arguments.output, index);
+    if limit.is_some() && next.exists() {
+        complain(format!("{} was there before, and is no part of what was written now", next.display()));
+        return Ok(false);
     }
     Ok(true)
 }
@@ -107,6 +114,7 @@ impl Stream {
                 lengths: Lengths::Equal,
                 on_error: OnError::Raise,
                 unsupported: Unsupported::Raise,
+                hive: true,
                 ..access.dataset_options(&[])
             };
             let dataset = dataset(&sources, options, access)?;

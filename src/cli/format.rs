@@ -1,5 +1,6 @@
 //! Numbers and names for people.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::npy::Header;
@@ -43,12 +44,24 @@ pub(super) fn path(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
+/// Text of files and names without what a terminal would obey: control characters as Rust writes them.
+pub(super) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut visible = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { visible.extend(c.escape_default()) } else { visible.push(c) }
+    }
+    Cow::Owned(visible)
+}
+
 /// A cell that is not too wide for a table.
 pub(super) fn shortened(text: &str, width: usize) -> String {
-    let text = text.replace(['\n', '\r'], " ");
+    let text = visible(text);
     match text.char_indices().nth(width) {
         Some(_) => format!("{}…", text.chars().take(width.saturating_sub(1)).collect::<String>()),
-        None => text,
+        None => text.into_owned(),
     }
 }
 
@@ -65,8 +78,8 @@ mod tests {
         }
         assert_eq!((ratio(100, 50), ratio(1, 3), ratio(5, 0)), ("2.00".into(), "0.33".into(), "1.00".into()));
         assert_eq!(
-            (shortened("a\nbcd", 4), shortened("abcde", 4)),
-            ("a bc…".replace("c…", "…"), "abc…".into())
+            (shortened("a\nbcd", 4), shortened("abcde", 4), shortened("a\x1b[31m", 9)),
+            ("a\\n…".into(), "abc…".into(), "a\\u{1b}[…".into())
         );
     }
 }

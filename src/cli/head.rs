@@ -3,14 +3,14 @@
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_select::concat::concat_batches;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::args::Head;
 use super::context::{Access, Context};
 use super::files::{expand, source_of};
-use super::format;
 use super::scan::{Batches, dataset, is_ragged};
 use super::table::Table;
+use super::{format, json};
 use crate::NpzDataset;
 use crate::arrow::TensorLayout;
 use crate::convert::to_u64;
@@ -27,6 +27,7 @@ pub(super) fn run(arguments: &Head, context: &mut Context<'_>) -> Result<bool> {
     let mut options = context.dataset_options(names);
     // So that no more is read than is shown.
     options.on_error = OnError::Raise;
+    options.hive = true;
     options.arrow = options.arrow.with_tensor(TensorLayout::Nested);
     let dataset = enough(&files, &options, rows, context)?;
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
@@ -67,8 +68,13 @@ fn read(dataset: &NpzDataset, rows: u64, access: &Access) -> Result<Vec<(String,
 
 fn print(columns: &[(String, ArrayRef)], context: &mut Context<'_>) -> Result<()> {
     if context.json {
-        let rows = rows_json(columns)?;
-        return context.line(json!({ "rows": rows }));
+        let rows = columns.iter().map(|(_, array)| array.len()).max().unwrap_or(0);
+        for row in 0..rows {
+            let cells = columns.iter().filter(|(_, array)| row < array.len());
+            let cells = cells.map(|(name, array)| Ok((name.clone(), json::value(array, row)?)));
+            context.line(Value::Object(cells.collect::<Result<Map<_, _>>>()?))?;
+        }
+        return Ok(());
     }
     let mut table = Table::new(columns.iter().map(|(name, _)| name.clone()), &[]);
     for cells in texts(columns)? {
@@ -92,15 +98,4 @@ fn texts(columns: &[(String, ArrayRef)]) -> Result<Vec<Vec<Option<String>>>> {
             .then(|| formatters.get(column).map(|formatter| formatter.value(row).to_string()))?
     };
     Ok((0..rows).map(|row| (0..columns.len()).map(|column| cell(row, column)).collect()).collect())
-}
-
-fn rows_json(columns: &[(String, ArrayRef)]) -> Result<Vec<Value>> {
-    let rows = texts(columns)?.into_iter().map(|cells| {
-        let cells = columns
-            .iter()
-            .zip(cells)
-            .filter_map(|((name, _), cell)| Some((name.clone(), Value::String(cell?))));
-        Value::Object(cells.collect::<Map<_, _>>())
-    });
-    Ok(rows.collect())
 }

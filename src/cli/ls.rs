@@ -30,7 +30,10 @@ pub(super) fn run(arguments: &Files, context: &mut Context<'_>) -> Result<bool> 
         }
         if several {
             let title = Paint::Heading.on(&format!("{}:", found.path.display()), context.colours);
-            context.line(format!("{}{title}", if index == 0 { "" } else { "\n" }))?;
+            if index > 0 {
+                context.line("")?;
+            }
+            context.line(format::visible(&title))?;
         }
         print(&rows, context)
     })

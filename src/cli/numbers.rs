@@ -49,6 +49,56 @@ pub(super) fn each(array: &NpyArray, mut visit: impl FnMut(f64)) -> bool {
 
 /// As [`each`], of an Arrow array and what is nested in it, without what is null.
 pub(super) fn each_in(array: &dyn Array, visit: &mut impl FnMut(f64)) -> bool {
+    leaves(array, &mut |leaf: &dyn Array| each_of_leaf(leaf, visit))
+}
+
+/// The smallest and the largest of integers, which a float may not be able to tell; `None` if there are none.
+pub(super) fn extremes(array: &dyn Array) -> Option<(i128, i128)> {
+    let mut found: Option<(i128, i128)> = None;
+    let is_integers = leaves(array, &mut |leaf: &dyn Array| {
+        macro_rules! extend {
+            ($type:ty) => {{
+                each_of(leaf.as_primitive::<$type>(), |number| {
+                    let number = i128::from(number);
+                    let (min, max) = found.unwrap_or((number, number));
+                    found = Some((min.min(number), max.max(number)));
+                });
+                true
+            }};
+        }
+        match leaf.data_type() {
+            DataType::Int8 => extend!(Int8Type),
+            DataType::Int16 => extend!(Int16Type),
+            DataType::Int32 => extend!(Int32Type),
+            DataType::Int64 => extend!(Int64Type),
+            DataType::UInt8 => extend!(UInt8Type),
+            DataType::UInt16 => extend!(UInt16Type),
+            DataType::UInt32 => extend!(UInt32Type),
+            DataType::UInt64 => extend!(UInt64Type),
+            _ => false,
+        }
+    });
+    found.filter(|_| is_integers)
+}
+
+/// Calls a function for the arrays at the bottom of lists, until it says false.
+fn leaves(array: &dyn Array, visit: &mut dyn FnMut(&dyn Array) -> bool) -> bool {
+    match array.data_type() {
+        DataType::FixedSizeList(..) => {
+            let lists = array.as_fixed_size_list();
+            if lists.null_count() == 0 {
+                return leaves(lists.values(), visit);
+            }
+            // A missing list has values all the same.
+            let mut valid = (0..lists.len()).filter(|&row| lists.is_valid(row));
+            valid.all(|row| leaves(&lists.value(row), visit)) && leaves(&lists.values().slice(0, 0), visit)
+        }
+        DataType::List(_) => leaves(array.as_list::<i32>().values(), visit),
+        _ => visit(array),
+    }
+}
+
+fn each_of_leaf(array: &dyn Array, visit: &mut impl FnMut(f64)) -> bool {
     macro_rules! numbers {
         ($type:ty, $convert:expr) => {{
             each_of(array.as_primitive::<$type>(), |number| visit($convert(number)));
@@ -71,16 +121,6 @@ pub(super) fn each_in(array: &dyn Array, visit: &mut impl FnMut(f64)) -> bool {
         DataType::Float16 => numbers!(Float16Type, f64::from),
         DataType::Float32 => numbers!(Float32Type, f64::from),
         DataType::Float64 => numbers!(Float64Type, |number: f64| number),
-        DataType::FixedSizeList(..) => {
-            let lists = array.as_fixed_size_list();
-            if lists.null_count() == 0 {
-                return each_in(lists.values(), visit);
-            }
-            // A missing list has values all the same.
-            let mut valid = (0..lists.len()).filter(|&row| lists.is_valid(row));
-            valid.all(|row| each_in(&lists.value(row), visit)) && each_in(&lists.values().slice(0, 0), visit)
-        }
-        DataType::List(_) => each_in(array.as_list::<i32>().values(), visit),
         _ => false,
     }
 }

@@ -67,6 +67,9 @@ pub(super) fn run(arguments: &Plot, context: &mut Context<'_>) -> Result<bool> {
     let refused = |option, value, expected| {
         Error::new(ErrorKind::Option { option, value, expected }).in_path(&arguments.file)
     };
+    if !arguments.output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+        return Err(refused("output", arguments.output.display().to_string(), "a name that ends in .png"));
+    }
     let [file] = &files[..] else {
         return Err(refused("file", format!("{} files", files.len()), "one"));
     };
@@ -84,6 +87,9 @@ pub(super) fn run(arguments: &Plot, context: &mut Context<'_>) -> Result<bool> {
         let dtype = format!("{} {}", format::dtype(array.header()), array.header().shape());
         return Err(refused("array", dtype, "real numbers"));
     };
+    if summary.finite.0 > summary.finite.1 {
+        return Err(refused("array", "nothing but NaN and infinities".to_owned(), "finite numbers"));
+    }
     let ndim = array.header().shape().len();
     let kind = arguments.kind.unwrap_or(if ndim < 2 { PlotKind::Line } else { PlotKind::Image });
     let canvas = match kind {
@@ -103,7 +109,8 @@ pub(super) fn run(arguments: &Plot, context: &mut Context<'_>) -> Result<bool> {
         context.line(json!({ "path": path, "width": width, "height": height, "min": min, "max": max }))?;
     } else {
         let (path, count) = (path.display(), summary.count);
-        context.line(format!("{path}: {width}×{height}, {count} values from {min} to {max}"))?;
+        let text = format!("{path}: {width}×{height}, {count} values from {min} to {max}");
+        context.line(format::visible(&text))?;
     }
     Ok(true)
 }

@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Files, context: &mut Context<'_>) -> Result<bool> 
         for Other { path, field } in others {
             let found = field.as_ref().map_or_else(|| "missing".to_owned(), type_of);
             let line = format!("{}: {name} is {found}, but {first}", path.display());
-            context.line(Paint::Bad.on(&line, context.colours))?;
+            context.line(Paint::Bad.on(&format::visible(&line), context.colours))?;
         }
     }
     Ok(agree && failed.is_empty())

@@ -11,7 +11,7 @@ use super::bins::Bins;
 use super::context::{Access, Context};
 use super::files::{expand, source_of};
 use super::format;
-use super::numbers::{Summary, each_in};
+use super::numbers::{Summary, each_in, extremes};
 use super::scan::{Batches, dataset, is_ragged, tell_skipped};
 use super::table::Table;
 use crate::NpzDataset;
@@ -29,6 +29,8 @@ struct Found {
     shape: Shape,
     /// None if they are no real numbers.
     numbers: Option<(Summary, Bins)>,
+    /// The extremes of integers, exactly.
+    extremes: Option<(i128, i128)>,
 }
 
 /// The shapes of an array in all files.
@@ -86,7 +88,7 @@ fn collect(files: &[String], columns: &[String], found: &mut Vec<Found>, access:
     let schema = dataset.schema()?;
     let names = schema.fields().iter().map(|field| field.name().as_str());
     // Arrays whose rows do not belong together, or that have none, are read one by one.
-    let (alone, together): (Vec<&str>, Vec<&str>) = if schema.fields().len() < 2 {
+    let (mut alone, together): (Vec<&str>, Vec<&str>) = if schema.fields().len() < 2 {
         (Vec::new(), names.collect())
     } else if is_ragged(&dataset)? {
         (names.collect(), Vec::new())
@@ -95,15 +97,23 @@ fn collect(files: &[String], columns: &[String], found: &mut Vec<Found>, access:
     };
     for field in schema.fields() {
         if !found.iter().any(|known| known.name == *field.name()) {
-            let numbers = Some((Summary::new(), Bins::new()));
-            let (name, dtype) = (field.name().clone(), String::new());
-            found.push(Found { name, dtype, shape: Shape::Unknown, numbers });
+            found.push(Found::new(field.name()));
         }
     }
-    for name in &together {
-        note(name, shards, found);
-    }
+    let is_first = |known: &Found| matches!(known.shape, Shape::Unknown);
+    let can_repeat = together.len() > 1 && found.iter().all(is_first);
     scan(&dataset, &together, found, access)?;
+    if can_repeat && shards.iter().any(|shard| dataset.has_failed(shard)) {
+        // One bad array has cost all others of its file: each by itself.
+        for known in found.iter_mut().filter(|known| together.contains(&known.name.as_str())) {
+            *known = Found::new(&known.name);
+        }
+        alone.extend(&together);
+    } else {
+        for name in &together {
+            note(name, &dataset, shards, found);
+        }
+    }
     let mut all_good = true;
     for name in &alone {
         all_good &= collect(files, &[(*name).to_owned()], found, access)?;
@@ -112,10 +122,11 @@ fn collect(files: &[String], columns: &[String], found: &mut Vec<Found>, access:
     Ok(if alone.is_empty() { tell_skipped(&dataset)? } else { all_good })
 }
 
-/// Notes what the headers say of an array.
-fn note(name: &str, shards: &[Arc<ShardInfo>], found: &mut [Found]) {
+/// Notes what the headers say of an array that was read.
+fn note(name: &str, dataset: &NpzDataset, shards: &[Arc<ShardInfo>], found: &mut [Found]) {
     let Some(known) = found.iter_mut().find(|known| known.name == name) else { return };
-    for column in shards.iter().filter_map(|shard| shard.column(name, 0)) {
+    let good = shards.iter().filter(|shard| !dataset.has_failed(shard));
+    for column in good.filter_map(|shard| shard.column(name, 0)) {
         let header = &column.header;
         let dtype = match column.record_field {
             None => format::dtype(header),
@@ -146,6 +157,9 @@ fn scan(dataset: &NpzDataset, names: &[&str], found: &mut [Found], access: &Acce
         for (field, array) in schema.fields().iter().zip(batch.columns()) {
             if let Some(known) = found.iter_mut().find(|known| known.name == *field.name()) {
                 count(field, array, &mut known.numbers);
+                if known.numbers.is_some() {
+                    known.extend(extremes(array));
+                }
             }
         }
     }
@@ -198,6 +212,25 @@ impl Shape {
 }
 
 impl Found {
+    fn new(name: &str) -> Self {
+        let numbers = Some((Summary::new(), Bins::new()));
+        Self { name: name.to_owned(), dtype: String::new(), shape: Shape::Unknown, numbers, extremes: None }
+    }
+
+    fn extend(&mut self, extremes: Option<(i128, i128)>) {
+        self.extremes = match (self.extremes, extremes) {
+            (Some((min, max)), Some((low, high))) => Some((min.min(low), max.max(high))),
+            (known, new) => known.or(new),
+        };
+    }
+
+    /// The extremes, exactly if they are integers.
+    fn ends(&self) -> Option<[Value; 2]> {
+        let (summary, _) = self.numbers.as_ref().filter(|(summary, _)| summary.count > 0)?;
+        let exact = self.extremes.and_then(|(min, max)| Some([integer(min)?, integer(max)?]));
+        Some(exact.unwrap_or_else(|| [summary.min.into(), summary.max.into()]))
+    }
+
     fn numbers(&self) -> Option<(&Summary, Vec<u64>)> {
         let (summary, bins) = self.numbers.as_ref().filter(|(summary, _)| summary.count > 0)?;
         let (min, max) = summary.finite;
@@ -211,7 +244,14 @@ impl Found {
             .map_or_else(|| "various".to_owned(), |shape| crate::npy::Shape::new(shape).to_string());
         let mut row = vec![self.name.clone(), self.dtype.clone(), shape];
         if let Some((found, counts)) = self.numbers() {
-            row.extend([number(found.min), number(found.max), number(found.mean())]);
+            let ends = match self.extremes {
+                Some((min, max)) => {
+                    [(min, found.min), (max, found.max)].map(|(exact, rounded)| short(exact, rounded))
+                }
+                None => [number(found.min), number(found.max)],
+            };
+            row.extend(ends);
+            row.push(number(found.mean()));
             row.extend([found.nans.to_string(), found.zeros.to_string(), sparkline(&counts)]);
         }
         row
@@ -220,15 +260,27 @@ impl Found {
     fn json(&self) -> Value {
         let numbers = self.numbers();
         let found = numbers.as_ref().map(|(found, _)| *found);
+        let ends = self.ends();
         json!({
             "name": self.name, "dtype": self.dtype, "shape": self.shape.to_vec(),
             "count": found.map(|found| found.count),
-            "min": found.map(|found| found.min), "max": found.map(|found| found.max),
+            "min": ends.as_ref().map(|[min, _]| min), "max": ends.as_ref().map(|[_, max]| max),
             "mean": found.map(Summary::mean),
             "nan": found.map(|found| found.nans), "zeros": found.map(|found| found.zeros),
             "histogram": numbers.map(|(_, counts)| counts).unwrap_or_default(),
         })
     }
+}
+
+/// All numbers of NumPy's integers are numbers of JSON.
+fn integer(number: i128) -> Option<Value> {
+    i64::try_from(number).map(Value::from).or_else(|_| u64::try_from(number).map(Value::from)).ok()
+}
+
+/// An integer that is not too wide.
+fn short(exact: i128, rounded: f64) -> String {
+    let plain = exact.to_string();
+    if plain.len() <= 10 { plain } else { number(rounded) }
 }
 
 /// Six digits are enough to see what a number is.

@@ -1,6 +1,9 @@
 //! Tables of text, as wide as what is in them.
 
+use std::borrow::Cow;
+
 use super::context::{Context, Paint};
+use super::format::visible;
 use crate::error::Result;
 
 /// Rows of cells below a row of headings.
@@ -16,11 +19,17 @@ impl Table {
         headings: impl IntoIterator<Item = S>,
         right: &'static [usize],
     ) -> Self {
-        Self { rows: vec![headings.into_iter().map(Into::into).collect()], right }
+        let mut table = Self { rows: Vec::new(), right };
+        table.push(headings.into_iter().map(Into::into).collect());
+        table
     }
 
     pub(super) fn push(&mut self, row: Vec<String>) {
-        self.rows.push(row);
+        let visible = |cell: String| match visible(&cell) {
+            Cow::Owned(changed) => changed,
+            Cow::Borrowed(_) => cell,
+        };
+        self.rows.push(row.into_iter().map(visible).collect());
     }
 
     pub(super) fn print(&self, context: &mut Context<'_>) -> Result<()> {

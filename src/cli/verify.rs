@@ -62,10 +62,11 @@ pub(super) fn run(arguments: &Verify, context: &mut Context<'_>) -> Result<bool>
             if report.problems.is_empty() {
                 let ok = Paint::Good.on("ok", context.colours);
                 let (arrays, size) = (plural(report.arrays, "array"), format::size(report.bytes));
-                context.line(format!("{}: {ok}, {arrays}, {size}", path.display()))?;
+                let path = path.display().to_string();
+                context.line(format!("{}: {ok}, {arrays}, {size}", format::visible(&path)))?;
             }
             for problem in &report.problems {
-                context.line(Paint::Bad.on(&problem.to_string(), context.colours))?;
+                context.line(Paint::Bad.on(&format::visible(&problem.to_string()), context.colours))?;
             }
         }
     }

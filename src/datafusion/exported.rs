@@ -20,7 +20,7 @@ use super::files::Files;
 use super::format::NpzFormat;
 use super::options::NpzOptions;
 use super::partitions;
-use super::table::{Extras, NpzTable};
+use super::table::{Extras, NpzTable, nullable};
 use crate::NpzDataset;
 use crate::dataset::{Conversion, DatasetOptions};
 use crate::parallel::default_threads;
@@ -179,7 +179,7 @@ fn create(command: &CreateExternalTable, remote: RemoteOptions, infers: bool) ->
         None => Vec::new(),
     };
     let (members, partitions) = match declared {
-        None => (members, chosen),
+        None => (nullable(members), chosen),
         Some(schema) => {
             let (keys, members): (Vec<FieldRef>, Vec<FieldRef>) =
                 schema.fields().iter().cloned().partition(|field| names.contains(field.name()));

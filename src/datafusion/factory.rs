@@ -17,7 +17,7 @@ use super::location;
 use super::options::NpzOptions;
 use super::partitions;
 use super::store::Shards;
-use super::table::{Extras, NpzTable};
+use super::table::{Extras, NpzTable, nullable};
 use crate::dataset::{Conversion, merge};
 
 /// Makes [`NpzTable`]s of `CREATE EXTERNAL TABLE … STORED AS NPZ LOCATION '…' [PARTITIONED BY …] [OPTIONS …]`.
@@ -98,7 +98,7 @@ impl Declared {
                     field.name()
                 );
             }
-            Arc::new(Schema::new(fields))
+            Arc::new(Schema::new(nullable(fields)))
         };
         let schema = TableSchema::builder(file_schema).with_table_partition_cols(partitions).build();
         Ok(NpzTable::new(files, NpzFormat::new(options), schema, self.extras))

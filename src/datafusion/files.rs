@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow_schema::ArrowError;
 use chrono::{DateTime, Utc};
 use datafusion_common::{DataFusionError, Result, ScalarValue};
 use datafusion_common_runtime::SpawnedTask;
@@ -18,8 +19,8 @@ use super::partitions;
 use super::store::Shards;
 use crate::NpzDataset;
 use crate::convert::to_u64;
-use crate::dataset::{NumberedShard, ShardInfo};
-use crate::error;
+use crate::dataset::{NumberedShard, OnError, ShardInfo};
+use crate::error::{self, Error};
 use crate::source::remote::blocking;
 
 /// Where a table has its shards from.
@@ -92,8 +93,18 @@ impl Files {
                 let shards = shards.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
                 let keys = columns.len().saturating_sub(usize::from(*has_path));
                 let mut first_row = 0_u64;
-                let listed = shards.into_iter().map(|info| {
-                    let mut values = partitions::values(&info.path, columns.get(..keys).unwrap_or_default())?;
+                let keys = columns.get(..keys).unwrap_or_default();
+                let mut listed = Vec::with_capacity(shards.len());
+                for info in shards {
+                    let mut values = match partitions::values(&info.path, keys) {
+                        Ok(values) => values,
+                        Err(error) if dataset.options().on_error == OnError::Skip => {
+                            let error = Error::from(ArrowError::from_external_error(Box::new(error)));
+                            dataset.leave_out(&error.in_path(&info.path));
+                            continue;
+                        }
+                        Err(error) => return Err(error),
+                    };
                     let path = info.path.to_string_lossy().into_owned();
                     if *has_path {
                         values.push(ScalarValue::Utf8(Some(path.clone())));
@@ -108,9 +119,9 @@ impl Files {
                     };
                     let shard = NumberedShard { info: Arc::clone(&info), first_row };
                     first_row = first_row.saturating_add(info.rows);
-                    Ok(Listed { meta, values, shard: Some(shard) })
-                });
-                listed.collect()
+                    listed.push(Listed { meta, values, shard: Some(shard) });
+                }
+                Ok(listed)
             }
         }
     }

@@ -33,6 +33,8 @@ pub(super) struct FilteredReader {
     rest: Vec<FieldRef>,
     /// How many rows without a match are read between two that match.
     gap: usize,
+    /// Whether all is read behind the first match, down to the checksum of what was inflated.
+    to_end: bool,
     block: Option<Block>,
 }
 
@@ -68,10 +70,12 @@ impl FilteredReader {
         let is_deflated = |field: &FieldRef| column(field).is_some_and(|column| column.is_deflated);
         let rest_row_len = rest.iter().map(row_len).fold(0, u64::saturating_add);
         // A deflated member is read from its beginning every time, so that each is begun once.
+        let rest_is_deflated = rest.iter().any(is_deflated);
         let gap = match GAP_BYTES.checked_div(rest_row_len) {
-            Some(gap) if !rest.iter().any(is_deflated) => to_usize(gap),
+            Some(gap) if !rest_is_deflated => to_usize(gap),
             _ => usize::MAX,
         };
+        let to_end = rest_is_deflated && dataset.options().open.verify;
         let step = if rest.iter().chain(narrow).any(is_deflated) {
             rows.end.saturating_sub(rows.start)
         } else {
@@ -79,7 +83,7 @@ impl FilteredReader {
             dataset.options().batch_bytes.checked_div(all).unwrap_or(1)
         };
         let (dataset, step) = (dataset.clone(), step.max(1));
-        Self { dataset, shard, predicate, schema, rows, step, rest, gap, block: None }
+        Self { dataset, shard, predicate, schema, rows, step, rest, gap, to_end, block: None }
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
@@ -110,7 +114,10 @@ impl FilteredReader {
             Err(batches) => concat_batches(schema, &batches)?,
         };
         let mask = self.predicate.rows(&narrow)?;
-        let runs = runs(&mask, self.gap);
+        let mut runs = runs(&mask, self.gap);
+        if let Some(last) = runs.back_mut().filter(|_| self.to_end) {
+            last.end = mask.len();
+        }
         Ok(Block { first, mask, narrow, runs, wide: None })
     }
 

@@ -73,6 +73,12 @@ pub(super) struct Extras {
     pub(super) definition: Option<String>,
 }
 
+/// A shard that comes later may lack what all have now.
+pub(super) fn nullable(members: Vec<FieldRef>) -> Vec<FieldRef> {
+    let nullable = |field: FieldRef| Arc::new(Arc::unwrap_or_clone(field).with_nullable(true));
+    members.into_iter().map(nullable).collect()
+}
+
 impl NpzTable {
     /// Makes a table of shards at locations of one object store: files, directories, patterns, with or without scheme.
     /// Lists them, and reads the headers of all.
@@ -107,6 +113,7 @@ impl NpzTable {
     /// As [`of_dataset`](Self::of_dataset), on this thread.
     pub(super) fn of_looked(dataset: NpzDataset) -> Result<Self> {
         let [members, hive, path] = dataset.columns()?.by_origin();
+        let members = nullable(members);
         let partitions: Vec<FieldRef> = hive.iter().chain(&path).cloned().collect();
         let schema = TableSchema::builder(Arc::new(Schema::new(members)))
             .with_table_partition_cols(partitions)

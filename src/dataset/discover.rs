@@ -39,6 +39,20 @@ impl From<PathBuf> for Found {
     }
 }
 
+impl Found {
+    /// What tells the shard from all others.
+    #[cfg(feature = "table-provider")]
+    pub(super) fn location(&self) -> &Path {
+        self.url.as_deref().map_or(self.path.as_path(), Path::new)
+    }
+
+    /// True for an object that no listing has told of.
+    #[cfg(feature = "table-provider")]
+    pub(super) fn is_unknown_object(&self) -> bool {
+        self.size.is_none() && (self.url.is_some() || self.path.to_str().is_some_and(is_url))
+    }
+}
+
 /// Finds the shards of one source: the file itself, what a glob matches, or every `.npz` and `.npy` file
 /// below a directory. Names that begin with `.` or `_` are left out below directories, as is usual.
 ///

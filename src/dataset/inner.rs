@@ -42,7 +42,6 @@ pub(super) struct State {
     /// The number of each shard's first row.
     first_rows: Vec<u64>,
     by_path: OnceLock<HashMap<Arc<Path>, usize>>,
-    pub(super) skipped: Vec<Error>,
     pub(super) columns: Columns,
 }
 
@@ -82,11 +81,11 @@ impl Inner {
 
     fn look(&self, interrupt: &Interrupt) -> Result<State> {
         let paths = self.find()?;
-        let (mut shards, mut skipped) = (Vec::with_capacity(paths.len()), Vec::new());
+        let mut shards = Vec::with_capacity(paths.len());
         for shard in self.read_headers(&paths, interrupt) {
             match shard {
-                Err(error) if self.skips(&error) => skipped.push(error),
-                shard => shards.push(shard?),
+                Err(error) => self.skip_or_raise(error)?,
+                Ok(shard) => shards.push(shard),
             }
         }
         let mut first_row = 0_u64;
@@ -99,7 +98,7 @@ impl Inner {
         let mut columns: Vec<(FieldRef, Origin)> =
             merge(&shards, &self.options)?.into_iter().map(|field| (field, Origin::Member)).collect();
         self.add_columns(&mut columns, &shards)?;
-        Ok(State { shards, first_rows, by_path: OnceLock::new(), skipped, columns: Columns(columns) })
+        Ok(State { shards, first_rows, by_path: OnceLock::new(), columns: Columns(columns) })
     }
 
     pub(super) fn read_headers(&self, paths: &[Found], interrupt: &Interrupt) -> Vec<Result<Arc<ShardInfo>>> {
@@ -210,12 +209,24 @@ impl Inner {
         if !self.skips(&error) {
             return Err(error);
         }
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.insert(error.location().path.clone(), error.to_string());
+        self.note(&error);
         Ok(())
     }
 
-    pub(super) fn skips(&self, error: &Error) -> bool {
+    /// Counts a failed shard.
+    pub(super) fn note(&self, error: &Error) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.insert(error.location().path.clone(), error.to_string());
+    }
+
+    /// Forgets failures of shards that are gone, or that have been read anew.
+    #[cfg(feature = "table-provider")]
+    pub(super) fn forgive(&self, is_over: impl Fn(&str) -> bool) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.retain(|path, _| path.as_deref().is_none_or(|path| !is_over(path)));
+    }
+
+    fn skips(&self, error: &Error) -> bool {
         self.options.on_error == OnError::Skip && !matches!(error.kind(), ErrorKind::Interrupted)
     }
 }

@@ -46,6 +46,8 @@ pub struct ShardInfo {
     pub modified: Option<u64>,
     /// The version of an object (its etag), if its store has told.
     pub version: Option<Arc<str>>,
+    /// False if its server knows no ranges, so that the object comes whole.
+    pub(super) has_ranges: bool,
     /// The rows.
     pub rows: u64,
     /// The columns, in the order of the shard.
@@ -147,7 +149,8 @@ impl Opened {
     pub(super) fn again(info: &ShardInfo, options: &DatasetOptions) -> Result<Source> {
         let version = info.version.as_deref().map(str::to_owned);
         let url = info.url.as_deref().map(str::to_owned);
-        let found = Found { path: info.path.to_path_buf(), url, size: Some(info.size), version };
+        let size = info.has_ranges.then_some(info.size);
+        let found = Found { path: info.path.to_path_buf(), url, size, version };
         let opened = Self::new(&found, options)?;
         unchanged("size", info.size, opened.source.len())
             .and_then(|()| match info.modified.zip(opened.modified) {
@@ -161,7 +164,7 @@ impl Opened {
 
 /// The object that a shard is; none if it is a file.
 #[cfg(feature = "object-store")]
-fn object(found: &Found, options: &DatasetOptions) -> Result<Option<Object>> {
+pub(super) fn object(found: &Found, options: &DatasetOptions) -> Result<Option<Object>> {
     let path = found.path.to_str();
     let object = match (&options.remote.store, found.url.as_deref().or(path)) {
         (Some(store), Some(key)) => Object::in_store(Arc::clone(store), key)?.with_name(path.unwrap_or(key)),
@@ -267,7 +270,8 @@ impl ShardInfo {
         };
         let version = kept.version().map(Arc::from);
         let url = found.url.as_deref().map(Arc::from);
-        Ok(Self { path: Arc::clone(path), url, size, modified, version, rows, columns })
+        let has_ranges = kept.has_ranges();
+        Ok(Self { path: Arc::clone(path), url, size, modified, version, has_ranges, rows, columns })
     }
 
     /// True if the arrays differ in length, which is refused unless it was asked for.

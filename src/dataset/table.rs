@@ -107,6 +107,19 @@ impl NpzDataset {
         Ok((shards, failed))
     }
 
+    /// True if a shard was left out of a scan.
+    #[cfg(feature = "cli")]
+    pub(crate) fn has_failed(&self, shard: &ShardInfo) -> bool {
+        let failed = self.inner.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.keys().flatten().any(|path| **path == *shard.path.to_string_lossy())
+    }
+
+    /// Notes why a shard is left out of a query.
+    #[cfg(feature = "table-provider")]
+    pub(crate) fn leave_out(&self, error: &Error) {
+        self.inner.note(error);
+    }
+
     /// Returns the columns, for [`set_columns`](Self::set_columns).
     pub fn columns(&self) -> Result<&Columns> {
         self.inner.columns()
@@ -145,11 +158,9 @@ impl NpzDataset {
     /// Returns why shards were left out, under [`OnError::Skip`](super::OnError::Skip): those whose headers could not be read, and those
     /// that failed in scans since.
     pub fn skipped(&self) -> Result<Vec<String>> {
-        let at_headers = &self.inner.state(&Interrupt::default())?.skipped;
+        self.inner.state(&Interrupt::default())?;
         let failed = self.inner.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        // A table looks again at what failed before.
-        let at_headers = at_headers.iter().filter(|error| !failed.contains_key(&error.location().path));
-        Ok(at_headers.map(ToString::to_string).chain(failed.values().cloned()).collect())
+        Ok(failed.values().cloned().collect())
     }
 
     /// Cuts the dataset into tasks: one a shard. With a target in bytes, larger stored shards are split by rows

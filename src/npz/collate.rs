@@ -15,6 +15,8 @@ use crate::interrupt::Interrupt;
 use crate::npy::Header;
 use crate::parallel;
 use crate::source::{Memory, Source};
+#[cfg(feature = "object-store")]
+use crate::source::{RemoteOptions, remote::shown};
 
 /// Opening an archive takes as long as reading this much of a cached file.
 const OPEN_COST: u64 = 64 << 10;
@@ -27,6 +29,9 @@ pub enum Sample {
     Path(PathBuf),
     /// Its bytes.
     Memory(Memory),
+    /// An object, and how to reach it. It is fetched when its turn comes.
+    #[cfg(feature = "object-store")]
+    Url(String, RemoteOptions),
 }
 
 /// An array that all samples have.
@@ -62,7 +67,7 @@ pub fn collate(
     interrupt: &Interrupt,
 ) -> Result<Vec<(String, NpyArray)>> {
     let Some(first) = samples.first() else { return Ok(Vec::new()) };
-    let headers = headers(first, names, options).map_err(|error| locate(error, first, 0))?;
+    let headers = headers(first, names, options, interrupt).map_err(|error| locate(error, first, 0))?;
     let mut buffers = Vec::with_capacity(headers.len());
     for (name, header) in &headers {
         let count = to_u64(samples.len());
@@ -102,10 +107,14 @@ pub fn collate(
     Ok(buffers.into_iter().map(finish).collect())
 }
 
-fn open(sample: &Sample, options: &OpenOptions) -> Result<NpzArchive> {
+fn open(sample: &Sample, options: &OpenOptions, interrupt: &Interrupt) -> Result<NpzArchive> {
+    #[cfg(not(feature = "object-store"))]
+    let _ = interrupt;
     let source = match sample {
         Sample::Path(path) => Source::open(path)?,
         Sample::Memory(memory) => Source::Memory(memory.clone()),
+        #[cfg(feature = "object-store")]
+        Sample::Url(url, remote) => Source::open_url(url, &remote.clone().with_interrupt(interrupt.clone()))?,
     };
     NpzArchive::with_options(source, options)
 }
@@ -121,6 +130,8 @@ fn label(sample: &Sample, index: usize) -> PathBuf {
         Sample::Memory(memory) => {
             memory.path().map_or_else(|| PathBuf::from(format!("sources[{index}]")), PathBuf::from)
         }
+        #[cfg(feature = "object-store")]
+        Sample::Url(url, _) => PathBuf::from(shown(url)),
     }
 }
 
@@ -128,8 +139,9 @@ fn headers(
     sample: &Sample,
     names: Option<&[String]>,
     options: &OpenOptions,
+    interrupt: &Interrupt,
 ) -> Result<Vec<(String, Header)>> {
-    let archive = open(sample, options)?;
+    let archive = open(sample, options, interrupt)?;
     let members = members(&archive, names)?;
     members.into_iter().map(|(name, index)| Ok((name, archive.survey(index)?.0))).collect()
 }
@@ -167,7 +179,7 @@ struct Fill<'a, 'slots> {
 
 impl Fill<'_, '_> {
     fn sample(&self, sample: &Sample, scratch: &mut Scratch) -> Result<()> {
-        let archive = open(sample, self.options)?;
+        let archive = open(sample, self.options, self.interrupt)?;
         if self.all {
             self.check_names(&archive)?;
         }

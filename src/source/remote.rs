@@ -49,6 +49,8 @@ pub use list::{Listed, list, list_async};
 pub(crate) use list::{is_shard, matching};
 pub use object::Object;
 pub(crate) use open::drive;
+#[cfg(feature = "table-provider")]
+pub(crate) use open::{Version, version};
 pub use options::RemoteOptions;
 #[cfg(feature = "table-provider")]
 pub(crate) use runtime::{blocking, entered, handle};
@@ -125,6 +127,11 @@ impl Remote {
     /// Returns the URL, without what may be secret.
     pub fn name(&self) -> &str {
         self.object.name()
+    }
+
+    /// False if its server has sent all where a part was asked for.
+    pub(crate) fn has_ranges(&self) -> bool {
+        self.object.has_ranges()
     }
 
     /// Returns the version of the object, if the store has told.

@@ -9,6 +9,9 @@ mod arrays;
 #[cfg(feature = "cli")]
 #[cfg(test)]
 mod cli;
+#[cfg(feature = "cli")]
+#[cfg(test)]
+mod cli_text;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn text_of(error: &StoreError) -> String {
             }
         } else {
             text.push_str(if text.is_empty() { "" } else { ": " });
-            text.push_str(&said);
+            text.push_str(without_page(&said));
         }
         cause = error.source();
     }
@@ -102,6 +102,14 @@ fn text_of(error: &StoreError) -> String {
         text = error.to_string();
     }
     shortened(&text)
+}
+
+/// What stands before a page for browsers, which says the same at length.
+fn without_page(said: &str) -> &str {
+    let lower = said.to_ascii_lowercase();
+    let page = lower.find("<!doctype").or_else(|| lower.find("<html"));
+    let before = page.and_then(|page| said.get(..page)).unwrap_or(said);
+    before.trim_end_matches([' ', ':', '\n'])
 }
 
 /// How often a request was tried, from the words of its last failure.

@@ -30,6 +30,8 @@ pub struct Object {
     name: Arc<str>,
     size: Option<u64>,
     etag: Option<String>,
+    /// False if its server has sent all where a part was asked for.
+    has_ranges: bool,
 }
 
 /// How to get at the store.
@@ -71,7 +73,7 @@ impl Object {
         let path = Path::parse(&location.path)
             .map_err(|error| failure::invalid(&error.to_string()).in_path(&location.name))?;
         let (link, name) = (Arc::new(Link::Url(location.key)), Arc::from(location.name));
-        Ok(Self { link, path, name, size: None, etag: None })
+        Ok(Self { link, path, name, size: None, etag: None, has_ranges: true })
     }
 
     /// Names an object that is to be written.
@@ -97,7 +99,7 @@ impl Object {
     pub fn new(store: Arc<dyn ObjectStore>, path: Path) -> Self {
         let name = Arc::from(path.as_ref());
         let link = Arc::new(Link::Given(Some(store), process::id()));
-        Self { link, path, name, size: None, etag: None }
+        Self { link, path, name, size: None, etag: None, has_ranges: true }
     }
 
     /// Names an object of a store by its key.
@@ -182,6 +184,11 @@ impl Object {
         timeout(options.timeout, get).await.map_err(|_| Refused::Failed(too_slow(options)))?
     }
 
+    /// False if the object comes whole or not at all.
+    pub(super) fn has_ranges(&self) -> bool {
+        self.has_ranges
+    }
+
     /// Gets the object whole, from a server that ignores ranges.
     pub(super) async fn without_ranges(&mut self, options: &RemoteOptions) -> Result<Vec<u8>> {
         let get = async {
@@ -189,6 +196,7 @@ impl Object {
             let result = store.get_opts(&self.path, self.options(None)).await;
             let result = result.map_err(|error| failure::of_store(&error))?;
             self.believe(&result.meta)?;
+            self.has_ranges = false;
             let (value, limit) = (result.meta.size, options.max_without_ranges);
             if value > limit {
                 let what = "size of an object on a server that ignores ranges:";

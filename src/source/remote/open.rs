@@ -68,6 +68,25 @@ impl Source {
     }
 }
 
+/// What a server says of an object without sending it.
+#[cfg(feature = "table-provider")]
+#[derive(Debug)]
+pub(crate) struct Version {
+    pub(crate) size: u64,
+    pub(crate) etag: Option<String>,
+}
+
+/// Asks for the size and the version of an object as it is now.
+#[cfg(feature = "table-provider")]
+pub(crate) fn version(mut object: Object, options: &RemoteOptions) -> Result<Version> {
+    let asked = async {
+        object.head(options).await?;
+        Ok((object.size(), object.etag().map(str::to_owned)))
+    };
+    let (size, etag) = runtime::block_on(asked, [&options.interrupt; 2])?;
+    Ok(Version { size: size.unwrap_or_default(), etag })
+}
+
 /// Calls something that parses until no bytes are missing any more.
 pub(crate) async fn drive<T>(source: &Source, parse: impl Fn() -> Result<T> + Send + Sync) -> Result<T> {
     loop {
