@@ -294,7 +294,7 @@ class TestHttp:
     def test_collating_urls(self, ranges: str, tmp_path: Path) -> None:
         path = tmp_path / "a.npz"
         path.write_bytes(Ranges.more["small.npz"])
-        sources = [f"{ranges}/small.npz?signature=secret", path, path.as_uri(), path.read_bytes()]
+        sources: list[Any] = [f"{ranges}/small.npz?signature=secret", path, path.as_uri(), path.read_bytes()]
         assert nz.collate_npz(sources)["id"].sum() == 4 * 499_500
         assert nz.collate_npz([f"{ranges}/wide.npz"] * 2, columns=["c07"])["c07"].shape == (2, 60_000)
         with pytest.raises(FileNotFoundError, match="404 Not Found") as raised:
