@@ -7,15 +7,11 @@ use std::sync::Arc;
 
 use super::discover::Found;
 use super::inner::Inner;
-use super::options::DatasetOptions;
 use super::shard::{ShardInfo, nanoseconds, object};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::parallel;
-use crate::source::remote::{Version, version};
-
-/// Asking for the size of an object takes long, and costs nothing here.
-const ASKING_COST: u64 = 1 << 20;
+use crate::source::Object;
+use crate::source::remote::{Version, versions};
 
 impl Inner {
     /// Finds the shards again. What headers say is taken from those that are known, unless their size, time or version
@@ -28,13 +24,13 @@ impl Inner {
             let mut seen = HashSet::new();
             found.retain(|found| seen.insert(found.location().to_owned()));
         }
-        let costs: Vec<u64> =
-            found.iter().map(|found| if found.is_unknown_object() { ASKING_COST } else { 0 }).collect();
-        let mut shards = parallel::map(&costs, self.options.open.threads, |index| {
-            let found = found.get(index)?;
+        let mut told = self.ask(&found)?.into_iter();
+        let same = |found: &Found| {
+            let version = if found.is_unknown_object() { told.next().flatten() } else { None };
             let known = by_location.get(found.location())?;
-            is_same(known, found, &self.options).then(|| Arc::clone(known))
-        });
+            is_same(known, found, version.as_ref()).then(|| Arc::clone(known))
+        };
+        let mut shards: Vec<Option<Arc<ShardInfo>>> = found.iter().map(same).collect();
         let paths: HashSet<&Path> = found.iter().map(|found| found.path.as_path()).collect();
         self.forgive(|path| !paths.contains(Path::new(path)));
         let missing = found.into_iter().zip(&shards).filter(|(_, shard)| shard.is_none());
@@ -51,21 +47,28 @@ impl Inner {
         }
         Ok(shards.into_iter().flatten().collect())
     }
+
+    /// Asks for the versions of the objects that no listing has told of, in their order.
+    fn ask(&self, found: &[Found]) -> Result<Vec<Option<Version>>> {
+        let unknown = found.iter().filter(|found| found.is_unknown_object());
+        let objects = unknown.map(|found| object(found, &self.options));
+        let objects: Vec<Object> = objects.filter_map(Result::transpose).collect::<Result<_>>()?;
+        if objects.is_empty() { Ok(Vec::new()) } else { versions(objects, &self.options.remote) }
+    }
 }
 
 /// True if a shard is what it was, as far as can be told without reading it.
-fn is_same(shard: &ShardInfo, found: &Found, options: &DatasetOptions) -> bool {
+fn is_same(shard: &ShardInfo, found: &Found, version: Option<&Version>) -> bool {
     if let Some(size) = found.size {
         return size == shard.size && found.version.as_deref() == shard.version.as_deref();
     }
-    match object(found, options) {
-        Ok(None) => fs::metadata(&found.path).is_ok_and(|now| {
-            now.len() == shard.size && now.modified().ok().and_then(nanoseconds) == shard.modified
-        }),
+    if found.is_unknown_object() {
         // Servers that do not answer, or tell no version, are asked for the headers.
-        Ok(Some(object)) => version(object, &options.remote).is_ok_and(|Version { size, etag }| {
-            size == shard.size && etag.is_some() && etag.as_deref() == shard.version.as_deref()
-        }),
-        Err(_) => false,
+        return version.is_some_and(|Version { size, etag }| {
+            *size == shard.size && etag.is_some() && etag.as_deref() == shard.version.as_deref()
+        });
     }
+    fs::metadata(&found.path).is_ok_and(|now| {
+        now.len() == shard.size && now.modified().ok().and_then(nanoseconds) == shard.modified
+    })
 }

@@ -50,7 +50,7 @@ pub(crate) use list::{is_shard, matching};
 pub use object::Object;
 pub(crate) use open::drive;
 #[cfg(feature = "table-provider")]
-pub(crate) use open::{Version, version};
+pub(crate) use open::{Version, versions};
 pub use options::RemoteOptions;
 #[cfg(feature = "table-provider")]
 pub(crate) use runtime::{blocking, entered, handle};

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use arrow_buffer::Buffer;
+#[cfg(feature = "table-provider")]
+use futures::stream::{self, StreamExt as _};
 use object_store::GetRange;
 
 use super::object::{Object, Refused};
@@ -76,15 +78,16 @@ pub(crate) struct Version {
     pub(crate) etag: Option<String>,
 }
 
-/// Asks for the size and the version of an object as it is now.
+/// Asks for the size and the version of objects as they are now, of several at once; `None` where no answer comes.
 #[cfg(feature = "table-provider")]
-pub(crate) fn version(mut object: Object, options: &RemoteOptions) -> Result<Version> {
-    let asked = async {
-        object.head(options).await?;
-        Ok((object.size(), object.etag().map(str::to_owned)))
+pub(crate) fn versions(objects: Vec<Object>, options: &RemoteOptions) -> Result<Vec<Option<Version>>> {
+    let ask = |mut object: Object| async move {
+        object.head(options).await.ok()?;
+        Some(Version { size: object.size()?, etag: object.etag().map(str::to_owned) })
     };
-    let (size, etag) = runtime::block_on(asked, [&options.interrupt; 2])?;
-    Ok(Version { size: size.unwrap_or_default(), etag })
+    let asked =
+        async { Ok(stream::iter(objects).map(ask).buffered(options.concurrency.max(1)).collect().await) };
+    runtime::block_on(asked, [&options.interrupt; 2])
 }
 
 /// Calls something that parses until no bytes are missing any more.
