@@ -29,8 +29,9 @@ struct Found {
     shape: Shape,
     /// None if they are no real numbers.
     numbers: Option<(Summary, Bins)>,
-    /// The extremes of integers, exactly.
+    /// The extremes of integers, exactly; of no use unless all numbers were integers.
     extremes: Option<(i128, i128)>,
+    is_exact: bool,
 }
 
 /// The shapes of an array in all files.
@@ -158,7 +159,7 @@ fn scan(dataset: &NpzDataset, names: &[&str], found: &mut [Found], access: &Acce
             if let Some(known) = found.iter_mut().find(|known| known.name == *field.name()) {
                 count(field, array, &mut known.numbers);
                 if known.numbers.is_some() {
-                    known.extend(extremes(array));
+                    known.extend(array);
                 }
             }
         }
@@ -214,20 +215,34 @@ impl Shape {
 impl Found {
     fn new(name: &str) -> Self {
         let numbers = Some((Summary::new(), Bins::new()));
-        Self { name: name.to_owned(), dtype: String::new(), shape: Shape::Unknown, numbers, extremes: None }
+        Self {
+            name: name.to_owned(),
+            dtype: String::new(),
+            shape: Shape::Unknown,
+            numbers,
+            extremes: None,
+            is_exact: true,
+        }
     }
 
-    fn extend(&mut self, extremes: Option<(i128, i128)>) {
-        self.extremes = match (self.extremes, extremes) {
-            (Some((min, max)), Some((low, high))) => Some((min.min(low), max.max(high))),
-            (known, new) => known.or(new),
-        };
+    fn extend(&mut self, array: &dyn Array) {
+        match extremes(array) {
+            Some((low, high)) => {
+                let (min, max) = self.extremes.unwrap_or((low, high));
+                self.extremes = Some((min.min(low), max.max(high)));
+            }
+            None => self.is_exact &= array.is_empty(),
+        }
+    }
+
+    fn exact(&self) -> Option<(i128, i128)> {
+        self.extremes.filter(|_| self.is_exact)
     }
 
     /// The extremes, exactly if they are integers.
     fn ends(&self) -> Option<[Value; 2]> {
         let (summary, _) = self.numbers.as_ref().filter(|(summary, _)| summary.count > 0)?;
-        let exact = self.extremes.and_then(|(min, max)| Some([integer(min)?, integer(max)?]));
+        let exact = self.exact().and_then(|(min, max)| Some([integer(min)?, integer(max)?]));
         Some(exact.unwrap_or_else(|| [summary.min.into(), summary.max.into()]))
     }
 
@@ -244,7 +259,7 @@ impl Found {
             .map_or_else(|| "various".to_owned(), |shape| crate::npy::Shape::new(shape).to_string());
         let mut row = vec![self.name.clone(), self.dtype.clone(), shape];
         if let Some((found, counts)) = self.numbers() {
-            let ends = match self.extremes {
+            let ends = match self.exact() {
                 Some((min, max)) => {
                     [(min, found.min), (max, found.max)].map(|(exact, rounded)| short(exact, rounded))
                 }

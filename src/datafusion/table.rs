@@ -41,7 +41,8 @@ use crate::source::remote::blocking;
 /// Made by `CREATE EXTERNAL TABLE … STORED AS NPZ` ([`NpzTableFactory`](super::NpzTableFactory)), by
 /// [`open`](Self::open), or of an [`NpzDataset`], which brings its own access to stores.
 ///
-/// ```no_run
+#[cfg_attr(feature = "datafusion", doc = "```no_run")]
+#[cfg_attr(not(feature = "datafusion"), doc = "```ignore")]
 /// # async fn run() -> datafusion_common::Result<()> {
 /// # let context = datafusion::prelude::SessionContext::new();
 /// use npzarrow::datafusion::{NpzOptions, NpzTable};

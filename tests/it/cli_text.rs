@@ -57,6 +57,19 @@ fn integers_are_exact() {
     let ends = |index: usize| (found["arrays"][index]["min"].clone(), found["arrays"][index]["max"].clone());
     assert_eq!(ends(0), (json!(i64::MIN), json!((1_i64 << 62) + 1)));
     assert_eq!(ends(1), (json!(0), json!(u64::MAX)));
+
+    // Files that disagree are counted together, and then not all are integers.
+    let folder = TempDir::new().unwrap();
+    write(&folder, "a.npz", &[("x", "<i4", [1_i32, 5].into_iter().flat_map(i32::to_le_bytes).collect())]);
+    write(
+        &folder,
+        "b.npz",
+        &[("x", "<f4", [-3.5_f32, 9.5].into_iter().flat_map(f32::to_le_bytes).collect())],
+    );
+    let (code, output) = call(&["stat", "--json", folder.path().to_str().unwrap()]);
+    let found: Value = serde_json::from_str(&output).unwrap();
+    let x = &found["arrays"][0];
+    assert_eq!((code, &x["min"], &x["max"], &x["count"]), (0, &json!(-3.5), &json!(9.5), &json!(4)));
 }
 
 #[test]

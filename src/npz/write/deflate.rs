@@ -28,7 +28,7 @@ const SAMPLE_MAX: usize = 64 << 10;
 /// Compressing a byte takes as long as reading this many from a cached file.
 const DEFLATE_COST: u64 = 32;
 
-/// The level of members of one block: the first of libdeflate that is nowhere more than 3 % worse than zlib's 6.
+/// The level of members of one block: the first of libdeflate that is hardly anywhere 3 % worse than zlib's 6.
 const WHOLE_LEVEL: u32 = 7;
 
 /// One block of one member.
