@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_schema::{FieldRef, Schema, SchemaRef};
-use arrow_select::concat::concat_batches;
 use arrow_select::filter::{FilterBuilder, SlicesIterator};
 use datafusion_common::{Result, exec_datafusion_err};
 
@@ -19,23 +18,31 @@ use crate::dataset::{NumberedShard, ScanReader};
 const GAP_BYTES: u64 = 64 << 10;
 
 /// Reads the rows of a shard that a filter leaves.
+///
+/// Narrow columns are read and looked at a block at a time. Of stored wide columns, the runs of rows that match are read;
+/// a deflated one is begun at the first match and then read along, so that it is inflated once and never held whole.
 #[derive(Debug)]
 pub(super) struct FilteredReader {
     dataset: NpzDataset,
     shard: NumberedShard,
     predicate: Arc<Predicate>,
     schema: SchemaRef,
-    /// The rows that are still to be looked at.
+    /// The rows of which the filter's columns are still to be asked for.
     rows: Range<u64>,
-    /// How many are looked at together.
+    /// How many are asked for together.
     step: u64,
+    /// Reads the columns of the filter.
+    narrow: Option<ScanReader>,
+    /// The number of the next row that is looked at.
+    next: u64,
+    block: Option<Block>,
     /// The fields that the filter does not need.
     rest: Vec<FieldRef>,
     /// How many rows without a match are read between two that match.
     gap: usize,
-    /// Whether all is read behind the first match, down to the checksum of what was inflated.
-    to_end: bool,
-    block: Option<Block>,
+    /// Whether a member among the rest can be read from its beginning only.
+    is_sequential: bool,
+    wide: Option<Wide>,
 }
 
 /// Rows that were looked at together.
@@ -46,9 +53,17 @@ struct Block {
     mask: BooleanArray,
     narrow: RecordBatch,
     /// What is still to be read.
-    runs: VecDeque<Range<usize>>,
-    /// What is being read.
-    wide: Option<(ScanReader, Range<usize>)>,
+    runs: VecDeque<Range<u64>>,
+}
+
+/// Reads columns that the filter does not need.
+#[derive(Debug)]
+struct Wide {
+    reader: ScanReader,
+    /// What was read and is still wanted.
+    batch: Option<RecordBatch>,
+    /// The number of the next row in the shard.
+    next: u64,
 }
 
 impl FilteredReader {
@@ -69,82 +84,133 @@ impl FilteredReader {
         };
         let is_deflated = |field: &FieldRef| column(field).is_some_and(|column| column.is_deflated);
         let rest_row_len = rest.iter().map(row_len).fold(0, u64::saturating_add);
-        // A deflated member is read from its beginning every time, so that each is begun once.
-        let rest_is_deflated = rest.iter().any(is_deflated);
+        let is_sequential = rest.iter().any(is_deflated);
         let gap = match GAP_BYTES.checked_div(rest_row_len) {
-            Some(gap) if !rest_is_deflated => to_usize(gap),
+            Some(gap) if !is_sequential => to_usize(gap),
             _ => usize::MAX,
         };
-        let to_end = rest_is_deflated && dataset.options().open.verify;
-        let step = if rest.iter().chain(narrow).any(is_deflated) {
-            rows.end.saturating_sub(rows.start)
+        let step = if narrow.iter().any(is_deflated) {
+            u64::MAX
         } else {
             let all = narrow.iter().map(row_len).fold(rest_row_len, u64::saturating_add);
             dataset.options().batch_bytes.checked_div(all).unwrap_or(1)
         };
-        let (dataset, step) = (dataset.clone(), step.max(1));
-        Self { dataset, shard, predicate, schema, rows, step, rest, gap, to_end, block: None }
+        Self {
+            dataset: dataset.clone(),
+            shard,
+            predicate,
+            schema,
+            next: rows.start,
+            rows,
+            step: step.max(1),
+            narrow: None,
+            block: None,
+            rest,
+            gap,
+            is_sequential,
+            wide: None,
+        }
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         loop {
-            if self.block.is_some() {
-                if let Some(batch) = self.next_of_block()? {
-                    return Ok(Some(batch));
+            if let Some(batch) = self.next_of_block()? {
+                return Ok(Some(batch));
+            }
+            self.block = self.look()?;
+            if self.block.is_none() {
+                return self.read_to_end().map(|()| None);
+            }
+        }
+    }
+
+    /// Evaluates the filter on the next rows.
+    fn look(&mut self) -> Result<Option<Block>> {
+        let schema = self.predicate.schema();
+        loop {
+            if let Some(reader) = &mut self.narrow {
+                if let Some(narrow) = reader.next_batch()? {
+                    let first = self.next;
+                    let mask = self.predicate.rows(&narrow)?;
+                    let runs = runs(&mask, self.gap, first);
+                    self.next = first.saturating_add(to_u64(narrow.num_rows()));
+                    return Ok(Some(Block { first, mask, narrow, runs }));
                 }
-                self.block = None;
+                self.narrow = None;
             }
             if self.rows.is_empty() {
                 return Ok(None);
             }
             let rows = self.rows.start..self.rows.start.saturating_add(self.step).min(self.rows.end);
-            self.rows.start = rows.end;
-            self.block = Some(self.look(rows)?);
+            (self.next, self.rows.start) = (rows.start, rows.end);
+            let fields = schema.fields().iter().cloned();
+            self.narrow = Some(ScanReader::of_shard(&self.dataset, &self.shard, rows, fields));
         }
-    }
-
-    /// Evaluates the filter on a block of rows.
-    fn look(&self, rows: Range<u64>) -> Result<Block> {
-        let first = rows.start;
-        let schema = self.predicate.schema();
-        let reader = ScanReader::of_shard(&self.dataset, &self.shard, rows, schema.fields().iter().cloned());
-        let batches: Vec<RecordBatch> = reader.collect::<std::result::Result<_, _>>()?;
-        let narrow = match <[RecordBatch; 1]>::try_from(batches) {
-            Ok([batch]) => batch,
-            Err(batches) => concat_batches(schema, &batches)?,
-        };
-        let mask = self.predicate.rows(&narrow)?;
-        let mut runs = runs(&mask, self.gap);
-        if let Some(last) = runs.back_mut().filter(|_| self.to_end) {
-            last.end = mask.len();
-        }
-        Ok(Block { first, mask, narrow, runs, wide: None })
     }
 
     /// Reads on in the block, until there are rows that are left.
     fn next_of_block(&mut self) -> Result<Option<RecordBatch>> {
         let Some(block) = &mut self.block else { return Ok(None) };
-        loop {
-            if let Some((reader, run)) = &mut block.wide {
-                if let Some(wide) = reader.next_batch()? {
-                    let rows = run.start..run.start.saturating_add(wide.num_rows());
-                    run.start = rows.end;
-                    if let Some(batch) = block.filtered(rows, Some(&wide), &self.schema)? {
-                        return Ok(Some(batch));
-                    }
-                    continue;
-                }
-                block.wide = None;
-            }
-            let Some(run) = block.runs.pop_front() else { return Ok(None) };
+        while let Some(run) = block.runs.front_mut() {
             if self.rest.is_empty() {
+                let run = run.clone();
+                block.runs.pop_front();
                 return block.filtered(run, None, &self.schema);
             }
-            let row = |row: usize| block.first.saturating_add(to_u64(row));
-            let rows = row(run.start)..row(run.end);
-            let reader = ScanReader::of_shard(&self.dataset, &self.shard, rows, self.rest.iter().cloned());
-            block.wide = Some((reader, run));
+            let wide = self.wide.get_or_insert_with(|| {
+                let end = if self.is_sequential { self.rows.end } else { run.end };
+                let fields = self.rest.iter().cloned();
+                let reader = ScanReader::of_shard(&self.dataset, &self.shard, run.start..end, fields);
+                Wide { reader, batch: None, next: run.start }
+            });
+            if let Some((rows, batch)) = wide.next_of(run)? {
+                run.start = rows.end;
+                if let Some(batch) = block.filtered(rows, Some(&batch), &self.schema)? {
+                    return Ok(Some(batch));
+                }
+            } else {
+                block.runs.pop_front();
+                self.wide.take_if(|_| !self.is_sequential);
+            }
         }
+        Ok(None)
+    }
+
+    /// Reads what was begun down to the checksum of what was inflated, if it is to be compared.
+    fn read_to_end(&mut self) -> Result<()> {
+        let Some(mut wide) = self.wide.take().filter(|_| self.dataset.options().open.verify) else {
+            return Ok(());
+        };
+        while wide.reader.next_batch()?.is_some() {}
+        Ok(())
+    }
+}
+
+impl Wide {
+    /// Reads the next of some rows, and passes over those before them.
+    fn next_of(&mut self, wanted: &Range<u64>) -> Result<Option<(Range<u64>, RecordBatch)>> {
+        while !wanted.is_empty() && self.next < wanted.end {
+            let batch = match self.batch.take() {
+                Some(batch) => batch,
+                None => match self.reader.next_batch()? {
+                    Some(batch) => batch,
+                    None => return Ok(None),
+                },
+            };
+            let end = self.next.saturating_add(to_u64(batch.num_rows()));
+            let rows = self.next.max(wanted.start)..end.min(wanted.end);
+            let at = |row: u64| to_usize(row.saturating_sub(self.next));
+            let found =
+                (!rows.is_empty()).then(|| batch.slice(at(rows.start), at(rows.end) - at(rows.start)));
+            if rows.end < end {
+                self.batch = Some(batch.slice(at(rows.end), at(end) - at(rows.end)));
+            }
+            self.next = rows.end;
+            if let Some(found) = found {
+                return Ok(Some((rows, found)));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -152,15 +218,16 @@ impl Block {
     /// The rows that are left of some whose other columns were read.
     fn filtered(
         &self,
-        rows: Range<usize>,
+        rows: Range<u64>,
         wide: Option<&RecordBatch>,
         schema: &SchemaRef,
     ) -> Result<Option<RecordBatch>> {
-        let len = rows.end.saturating_sub(rows.start);
-        if rows.end > self.mask.len() {
-            return Err(exec_datafusion_err!("{} rows were read, {} looked at", rows.end, self.mask.len()));
+        let start = to_usize(rows.start.saturating_sub(self.first));
+        let len = to_usize(rows.end.saturating_sub(rows.start));
+        if start.saturating_add(len) > self.mask.len() {
+            return Err(exec_datafusion_err!("{} rows were read, {} looked at", len, self.mask.len()));
         }
-        let (mask, narrow) = (self.mask.slice(rows.start, len), self.narrow.slice(rows.start, len));
+        let (mask, narrow) = (self.mask.slice(start, len), self.narrow.slice(start, len));
         let count = mask.true_count();
         if count == 0 {
             return Ok(None);
@@ -196,8 +263,8 @@ fn has(schema: &Schema, field: &FieldRef) -> bool {
     schema.fields().iter().any(|other| other.name() == field.name())
 }
 
-/// The rows to read: those that are left, and short gaps between them.
-fn runs(mask: &BooleanArray, gap: usize) -> VecDeque<Range<usize>> {
+/// The rows to read, of which the first has this number: those that are left, and short gaps between them.
+fn runs(mask: &BooleanArray, gap: usize, first: u64) -> VecDeque<Range<u64>> {
     let mut runs: VecDeque<Range<usize>> = VecDeque::new();
     for (start, end) in SlicesIterator::new(mask) {
         match runs.back_mut() {
@@ -205,7 +272,8 @@ fn runs(mask: &BooleanArray, gap: usize) -> VecDeque<Range<usize>> {
             _ => runs.push_back(start..end),
         }
     }
-    runs
+    let number = |row: usize| first.saturating_add(to_u64(row));
+    runs.into_iter().map(|run| number(run.start)..number(run.end)).collect()
 }
 
 #[cfg(test)]
@@ -223,7 +291,8 @@ mod tests {
             (&[3, 5, 90], 0, &[(3, 4), (5, 6), (90, 91)]),
             (&[0, 99], usize::MAX, &[(0, 100)]),
         ] {
-            let found: Vec<_> = runs(&mask(rows), gap).iter().map(|run| (run.start, run.end)).collect();
+            let found: Vec<_> = runs(&mask(rows), gap, 1000).iter().map(|run| (run.start, run.end)).collect();
+            let expected: Vec<_> = expected.iter().map(|(start, end)| (start + 1000, end + 1000)).collect();
             assert_eq!(found, expected, "{rows:?}");
         }
     }

@@ -3,7 +3,9 @@
 use datafusion::prelude::SessionContext;
 use proptest::prelude::*;
 
-use crate::shards::{count, deflated, mixed, plan, rows, session_with, stored, text};
+use crate::shards::{
+    count, deflated, in_part_deflated, mixed, plan, rows, session_with, stored, text, value,
+};
 
 async fn tables() -> SessionContext {
     let shards = [
@@ -83,6 +85,44 @@ async fn a_deflated_member_is_begun_once_however_its_rows_are_scattered() {
     assert_eq!(count(&found), 10);
     let (_, bytes) = store.take();
     assert!(bytes < size + size / 10, "{bytes} of {size}");
+}
+
+#[tokio::test]
+async fn blocks_of_a_filter_and_batches_of_what_it_leaves_end_at_different_rows() {
+    let ids = 0..800_000;
+    let shards = [
+        ("stored.npz", stored(ids.clone())),
+        ("deflated.npz", deflated(ids.clone())),
+        ("wide.npz", mixed(ids.clone())),
+        ("narrow.npz", in_part_deflated(ids.clone(), &["x.npy"], &["label.npy", "id.npy"])),
+        ("one.npz", in_part_deflated(ids.clone(), &["x.npy", "id.npy"], &["label.npy"])),
+    ];
+    let filters: [(&str, fn(i64) -> bool); 5] = [
+        ("id + label >= 0", |_| true),
+        ("id + label >= 400000 AND id < 790000", |id| id + id % 10 >= 400_000 && id < 790_000),
+        ("label = 0 AND id BETWEEN 699000 AND 700000", |id| {
+            id % 10 == 0 && (699_000..=700_000).contains(&id)
+        }),
+        ("id + label = 799995", |id| id + id % 10 == 799_995),
+        ("id + label < 0", |_| false),
+    ];
+    let (context, _) = session_with(1, &shards).await;
+    for (name, _) in shards {
+        let sql = format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION 'memory:///{name}'");
+        rows(&context, &sql).await.unwrap();
+        for (filter, is_left) in filters {
+            let left = ids.clone().filter(|&id| is_left(id));
+            let (count, sum) = left.fold((0_i64, 0), |(count, sum), id| (count + 1, sum + id));
+            let sql = format!("SELECT id, label, x FROM t WHERE {filter}");
+            assert!(plan(&context, &sql).await.contains("predicate="), "{filter}");
+            let right = "array_element(x, 1) = id AND array_element(x, 4) = id + 3";
+            let sql = format!(
+                "SELECT concat_ws(' ', count(*), coalesce(sum(id), 0), count(*) FILTER (WHERE {right})) FROM ({sql})"
+            );
+            assert_eq!(value(&context, &sql).await, format!("{count} {sum} {count}"), "{name} {filter}");
+        }
+        rows(&context, "DROP TABLE t").await.unwrap();
+    }
 }
 
 proptest! {

@@ -1,10 +1,17 @@
 //! What SQL does with tensors: the spellings that the documentation gives.
 
-use crate::shards::{rows, session_with, stored, value};
+use npzarrow::npz::Compression;
+
+use crate::shards::{archive, bytes_of, rows, session_with, value};
 
 #[tokio::test]
 async fn tensors_in_sql() {
-    let (context, _) = session_with(1, &[("a.npz", stored(0..20))]).await;
+    let x = (0..20).flat_map(|id: u8| (id..id + 4).map(f32::from));
+    let members = [
+        ("id", "<i8", vec![20], bytes_of(0..20, i64::to_le_bytes)),
+        ("x", "<f4", vec![20, 2, 2], bytes_of(x, f32::to_le_bytes)),
+    ];
+    let (context, _) = session_with(1, &[("a.npz", archive(&members, Compression::Stored))]).await;
     rows(&context, "CREATE EXTERNAL TABLE flat STORED AS NPZ LOCATION 'memory:///'").await.unwrap();
     rows(
         &context,

@@ -43,15 +43,15 @@ pub(crate) fn bytes_of<T, const N: usize>(
     values.flat_map(bytes).collect()
 }
 
-/// The arrays of rows `ids`: `id`, `label` (the id modulo ten) and the tensor `x` of shape (2, 2), whose elements are the
-/// id and three numbers behind it.
+/// The arrays of rows `ids`: `id`, `label` (the id modulo ten) and the tensor `x` of shape (4, 4), whose elements are the
+/// id and the numbers behind it.
 pub(crate) fn members(ids: Range<i64>) -> Vec<Member> {
     let rows = u64::try_from(ids.end - ids.start).unwrap();
-    let x = ids.clone().flat_map(|id| (0..4).map(move |k| (id + k) as f32));
+    let x = ids.clone().flat_map(|id| (0..16).map(move |k| (id + k) as f32));
     vec![
         ("id", "<i8", vec![rows], bytes_of(ids.clone(), i64::to_le_bytes)),
         ("label", "<i4", vec![rows], bytes_of(ids.map(|id| (id % 10) as i32), i32::to_le_bytes)),
-        ("x", "<f4", vec![rows, 2, 2], bytes_of(x, f32::to_le_bytes)),
+        ("x", "<f4", vec![rows, 4, 4], bytes_of(x, f32::to_le_bytes)),
     ]
 }
 
@@ -65,12 +65,17 @@ pub(crate) fn deflated(ids: Range<i64>) -> Vec<u8> {
 
 /// An archive with both kinds of members: `x` is deflated, the others are stored.
 pub(crate) fn mixed(ids: Range<i64>) -> Vec<u8> {
+    in_part_deflated(ids, &["id.npy", "label.npy"], &["x.npy"])
+}
+
+/// An archive of which the first members are stored, and the others deflated.
+pub(crate) fn in_part_deflated(ids: Range<i64>, first: &[&str], others: &[&str]) -> Vec<u8> {
     use std::io::{Cursor, Write as _};
     let parts = [stored(ids.clone()), deflated(ids)];
     let mut target = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (bytes, names, method) in [
-        (&parts[0], &["id.npy", "label.npy"][..], zip::CompressionMethod::Stored),
-        (&parts[1], &["x.npy"], zip::CompressionMethod::Deflated),
+        (&parts[0], first, zip::CompressionMethod::Stored),
+        (&parts[1], others, zip::CompressionMethod::Deflated),
     ] {
         let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
         for name in names {
