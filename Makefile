@@ -52,7 +52,8 @@ bench: $(VENV)/.installed
 	$(BIN)/python python/benchmarks/compare.py
 	$(BIN)/python python/benchmarks/scan.py
 	$(BIN)/python python/benchmarks/write.py
-	$(BIN)/python python/benchmarks/sql.py
+	$(BIN)/python python/benchmarks/sql.py --folder target/sql-shards
+	$(CARGO) bench --package npzarrow-sql-tests --bench sql --profile engine --features parquet -- target/sql-shards
 
 fuzz:
 	@# Sanitizer coverage does not survive link-time optimisation.

@@ -18,6 +18,7 @@ mod context;
 mod convert;
 mod files;
 mod format;
+mod found;
 mod head;
 mod json;
 mod ls;

@@ -19,7 +19,9 @@ mod gather;
 mod hive;
 mod inner;
 mod job;
+mod members;
 mod merge;
+mod opened;
 mod options;
 mod origin;
 mod plan;
@@ -41,6 +43,8 @@ pub(crate) use merge::merge;
 #[cfg(feature = "cli")]
 pub(crate) use merge::{Merged, survey};
 #[cfg(feature = "table-provider")]
+pub(crate) use opened::unchanged;
+#[cfg(feature = "table-provider")]
 pub(crate) use options::Conversion;
 #[cfg(feature = "cli")]
 pub(crate) use options::Lengths;
@@ -50,9 +54,7 @@ pub use plan::{Task, TaskShard};
 #[cfg(feature = "table-provider")]
 pub(crate) use scan::NumberedShard;
 pub use scan::{ScanReader, Waited};
-#[cfg(feature = "table-provider")]
-pub(crate) use shard::unchanged;
 pub use shard::{ColumnInfo, ShardInfo};
-#[cfg(feature = "cli")]
-pub(crate) use shard::{Opened, is_npy};
 pub use table::NpzDataset;
+#[cfg(feature = "cli")]
+pub(crate) use {members::is_npy, opened::Opened};

@@ -27,13 +27,9 @@ import npzarrow as nz
 ROWS = 4096
 ROUNDS = 3
 
-QUERIES = {
-    "COUNT(*)": "SELECT count(*) FROM {t}",
-    "avg(label)": "SELECT avg(label) FROM {t}",
-    "filter on label, x selected": "SELECT count(x), sum(x[1]) FROM {t} WHERE label = 3 AND id % 1000 < 10",
-    "filter that few shards match": "SELECT id, x FROM {t} WHERE id BETWEEN 5000 AND 5100",
-    "all of it": "SELECT sum(id), sum(label), sum(x[1]), max(x[128]) FROM {t}",
-}
+# Names and queries take turns.
+LINES = (Path(__file__).parents[2] / "benches" / "queries.sql").read_text().splitlines()
+QUERIES = dict(zip((line.removeprefix("-- ") for line in LINES[::2]), LINES[1::2], strict=True))
 
 
 def write(folder: Path, shards: int) -> None:

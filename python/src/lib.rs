@@ -32,6 +32,7 @@ mod owner;
 mod program;
 mod raw;
 mod scan;
+mod scan_npz;
 mod schema;
 mod stream;
 mod task;
@@ -48,7 +49,7 @@ mod _core {
     #[pymodule_export]
     use super::collate::collate_npz;
     #[pymodule_export]
-    use super::dataset::{NpzDataset, scan_npz};
+    use super::dataset::NpzDataset;
     #[pymodule_export]
     use super::factory::NpzTableFactory;
     #[pymodule_export]
@@ -59,6 +60,8 @@ mod _core {
     use super::program::run;
     #[pymodule_export]
     use super::scan::{NpzBatches, NpzScan, RecordBatchExport};
+    #[pymodule_export]
+    use super::scan_npz::scan_npz;
     #[pymodule_export]
     use super::schema::Schema;
     #[pymodule_export]

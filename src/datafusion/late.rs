@@ -253,7 +253,7 @@ impl Iterator for FilteredReader {
         let next = self.next_batch();
         if next.is_err() {
             self.rows.start = self.rows.end;
-            self.block = None;
+            (self.narrow, self.block, self.wide) = (None, None, None);
         }
         next.transpose()
     }

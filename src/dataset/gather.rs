@@ -6,7 +6,8 @@ use arrow_array::{ArrayRef, RecordBatch};
 
 use super::assemble::{Part, column_of, convert};
 use super::job::Context;
-use super::shard::{ColumnInfo, Opened};
+use super::opened::Opened;
+use super::shard::ColumnInfo;
 use crate::aligned::AlignedBuf;
 use crate::array::{NpyArray, OwnedPayload, Payload};
 use crate::arrow::{Origin, RowLayout, variable_array};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::discover::Found;
 use super::inner::Inner;
-use super::shard::{ShardInfo, nanoseconds, object};
+use super::opened::{nanoseconds, object};
+use super::shard::ShardInfo;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::source::Object;

@@ -3,34 +3,19 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use arrow_buffer::Buffer;
 use arrow_schema::{DataType, FieldRef};
 
 use super::discover::Found;
+use super::members::{Member, is_skipped, members};
+use super::opened::Opened;
 use super::options::{DatasetOptions, Lengths};
-use crate::array::read_header;
 use crate::arrow::{self, ArrowOptions, RowLayout};
 use crate::error::{Error, ErrorKind, Result};
-use crate::interrupt::Interrupt;
-use crate::npy::{Header, MAGIC_PREFIX};
+use crate::npy::Header;
 use crate::npz::place::Place;
-use crate::npz::{NpzArchive, OpenOptions, Unsupported};
-#[cfg(feature = "object-store")]
-use crate::source::Object;
 #[cfg(feature = "table-provider")]
 use crate::source::remote::drive;
-#[cfg(feature = "object-store")]
-use crate::source::remote::is_url;
-use crate::source::{Memory, Source};
-
-/// The name of the column that a bare `.npy` file is, unless its records have fields.
-const NPY_COLUMN: &str = "data";
-
-/// Shards up to this size are read whole for their headers: the end of an archive, which must be read
-/// anyway, takes as much.
-const READ_WHOLE: u64 = 64 << 10;
 
 /// What the headers of a shard say.
 #[derive(Debug, Clone)]
@@ -99,94 +84,6 @@ impl ColumnInfo {
             None => error.in_path(path),
         }
     }
-}
-
-/// An open shard of which nothing was read yet.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) source: Source,
-    pub(super) modified: Option<u64>,
-}
-
-impl Opened {
-    pub(crate) fn new(found: &Found, options: &DatasetOptions) -> Result<Self> {
-        let path = found.path.as_path();
-        #[cfg(feature = "object-store")]
-        if let Some(object) = object(found, options)? {
-            let source = if object.size().is_some() {
-                Source::known_object(object, &options.remote)?
-            } else {
-                Source::open_object(object, &options.remote)?
-            };
-            return Ok(Self { source, modified: None });
-        }
-        let source = Source::open(path)?;
-        let modified = match &source {
-            Source::File(file) => file.modified().and_then(nanoseconds),
-            _ => None,
-        };
-        #[cfg(feature = "mmap")]
-        let source = if options.mmap { Source::map(path)? } else { source };
-        #[cfg(not(feature = "mmap"))]
-        let _ = options.mmap;
-        Ok(Self { source, modified })
-    }
-
-    /// Opens a shard without waiting; what is read of it must be driven.
-    #[cfg(feature = "table-provider")]
-    async fn new_async(found: &Found, options: &DatasetOptions) -> Result<Self> {
-        match object(found, options)? {
-            Some(object) => {
-                let source = Source::open_object_async(object, &options.remote).await?;
-                Ok(Self { source, modified: None })
-            }
-            None => Self::new(found, options),
-        }
-    }
-
-    /// Opens a shard whose headers are known. That it is still the same is seen by its size and the time of
-    /// its last change.
-    pub(super) fn again(info: &ShardInfo, options: &DatasetOptions) -> Result<Source> {
-        let version = info.version.as_deref().map(str::to_owned);
-        let url = info.url.as_deref().map(str::to_owned);
-        let size = info.has_ranges.then_some(info.size);
-        let found = Found { path: info.path.to_path_buf(), url, size, version };
-        let opened = Self::new(&found, options)?;
-        unchanged("size", info.size, opened.source.len())
-            .and_then(|()| match info.modified.zip(opened.modified) {
-                Some((expected, actual)) => unchanged("time of modification", expected, actual),
-                None => Ok(()),
-            })
-            .map_err(|error| error.in_path(&info.path))?;
-        Ok(opened.source)
-    }
-}
-
-/// The object that a shard is; none if it is a file.
-#[cfg(feature = "object-store")]
-pub(super) fn object(found: &Found, options: &DatasetOptions) -> Result<Option<Object>> {
-    let path = found.path.to_str();
-    let object = match (&options.remote.store, found.url.as_deref().or(path)) {
-        (Some(store), Some(key)) => Object::in_store(Arc::clone(store), key)?.with_name(path.unwrap_or(key)),
-        (None, Some(url)) if is_url(url) => Object::parse(url, &options.remote)?,
-        _ => return Ok(None),
-    };
-    Ok(Some(match found.size {
-        Some(size) => object.with_known(size, found.version.clone()),
-        None => object,
-    }))
-}
-
-/// An error if a number of a shard is not what it was.
-pub(crate) fn unchanged(field: &'static str, expected: u64, actual: u64) -> Result<()> {
-    if expected == actual {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::ShardChanged { field, expected, actual }))
-}
-
-pub(super) fn nanoseconds(time: SystemTime) -> Option<u64> {
-    u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
 }
 
 impl ShardInfo {
@@ -291,77 +188,6 @@ impl ShardInfo {
         let is_it = |column: &&ColumnInfo| column.field.name() == name;
         self.columns.get(usual).filter(is_it).or_else(|| self.columns.iter().find(is_it))
     }
-}
-
-/// An array of a shard.
-struct Member {
-    name: String,
-    /// The name of its entry; a bare file has none.
-    entry: Option<Arc<str>>,
-    header: Header,
-    place: Place,
-}
-
-/// Reads the headers of all arrays that may be columns.
-fn members(source: Source, path: &Path, options: &DatasetOptions) -> Result<Vec<Member>> {
-    let size = source.len();
-    let source = match source {
-        Source::File(_) if size <= READ_WHOLE => {
-            let bytes = source.peek(0..size)?.into_owned();
-            Source::Memory(Memory::new(Buffer::from_vec(bytes)).with_path(path))
-        }
-        source => source,
-    };
-    // A directory may have both kinds; the first bytes tell, whatever the name says.
-    if is_npy(&source, path)? {
-        let header = read_header(&source, 0..size)?;
-        header.payload_range(size)?;
-        let place = Place::bare(&header, size);
-        return Ok(vec![Member { name: NPY_COLUMN.to_owned(), entry: None, header, place }]);
-    }
-    // The quota counts for each member that is held in memory, when it is read.
-    let open = OpenOptions { max_uncompressed: u64::MAX, ..options.open.clone() };
-    let archive = NpzArchive::with_options(source, &open)?;
-    let indices = match &options.columns {
-        None => (0..archive.len()).filter(|&index| archive.is_array(index)).collect::<Vec<_>>(),
-        Some(names) => {
-            let found = names.iter().map(|name| archive.index_of(name));
-            // A column that a shard does not have is null there.
-            let missing = |error: &Error| matches!(error.kind(), ErrorKind::EntryNotFound { .. });
-            found.filter(|index| !index.as_ref().is_err_and(missing)).collect::<Result<_>>()?
-        }
-    };
-    archive.prepare_headers(&indices, &Interrupt::default())?;
-    let mut members = Vec::with_capacity(indices.len());
-    for index in indices {
-        match archive.survey(index) {
-            Ok((header, place)) => {
-                let name = archive.name(index).unwrap_or_default().to_owned();
-                let entry = archive.entry_name(index).map(Arc::from);
-                members.push(Member { name, entry, header, place });
-            }
-            Err(error) if is_skipped(&error, options) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(members)
-}
-
-/// True if the first bytes are those of an NPY file.
-pub(crate) fn is_npy(source: &Source, path: &Path) -> Result<bool> {
-    if !matches!(source, Source::Memory(_)) && path.extension().is_some_and(|extension| extension == "npz") {
-        // One read less for what is an archive nearly always; a bare file has no directory at its end.
-        let end = source.peek(source.len().saturating_sub(22)..source.len())?;
-        if end.starts_with(b"PK\x05\x06") {
-            return Ok(false);
-        }
-    }
-    Ok(source.peek(0..source.len().min(6))?.starts_with(&MAGIC_PREFIX))
-}
-
-fn is_skipped(error: &Error, options: &DatasetOptions) -> bool {
-    let is_dtype = matches!(error.kind(), ErrorKind::ObjectDtype { .. } | ErrorKind::UnsupportedDtype { .. });
-    is_dtype && options.unsupported == Unsupported::Skip
 }
 
 fn check_names(columns: &[ColumnInfo]) -> Result<()> {

@@ -7,6 +7,9 @@ use crate::shards::{
     count, deflated, in_part_deflated, mixed, plan, rows, session_with, stored, text, value,
 };
 
+/// A filter, and what it says of an id.
+type Filter = (&'static str, fn(i64) -> bool);
+
 async fn tables() -> SessionContext {
     let shards = [
         ("t/a.npz", stored(0..50)),
@@ -97,7 +100,7 @@ async fn blocks_of_a_filter_and_batches_of_what_it_leaves_end_at_different_rows(
         ("narrow.npz", in_part_deflated(ids.clone(), &["x.npy"], &["label.npy", "id.npy"])),
         ("one.npz", in_part_deflated(ids.clone(), &["x.npy", "id.npy"], &["label.npy"])),
     ];
-    let filters: [(&str, fn(i64) -> bool); 5] = [
+    let filters: [Filter; 5] = [
         ("id + label >= 0", |_| true),
         ("id + label >= 400000 AND id < 790000", |id| id + id % 10 >= 400_000 && id < 790_000),
         ("label = 0 AND id BETWEEN 699000 AND 700000", |id| {
