@@ -119,6 +119,9 @@ pub(super) struct Convert {
     /// The file to write; its extension says the format
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: PathBuf,
+    /// Only these columns (comma-separated), in this order
+    #[arg(short, long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) columns: Vec<String>,
     /// Write several files of so many rows: name-00000.ext, …
     #[arg(long)]
     pub(super) rows_per_file: Option<NonZeroUsize>,

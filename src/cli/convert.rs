@@ -26,7 +26,7 @@ use crate::npz::{Compression, NpzWriter, Unsupported, WriteOptions};
 pub(super) fn run(arguments: &Convert, context: &mut Context<'_>) -> Result<bool> {
     let to = Format::of_dest(&arguments.output)?;
     let files = expand(&arguments.source, context)?;
-    let mut stream = Stream::open(&files, context)?;
+    let mut stream = Stream::open(&files, &arguments.columns, context)?;
     let mut limit = arguments.rows_per_file.map(NonZeroUsize::get);
     if let Some(bytes) = arguments.bytes_per_file.map(NonZeroUsize::get) {
         let size = stream.next.as_ref().map_or(Ok(0), slice_size)?;
@@ -86,12 +86,13 @@ struct Stream {
     current: Option<(PathBuf, Box<dyn RecordBatchReader>)>,
     schema: SchemaRef,
     next: Option<RecordBatch>,
+    columns: Vec<String>,
     access: Access,
     bar: ProgressBar,
 }
 
 impl Stream {
-    fn open(files: &[Found], access: &Access) -> Result<Self> {
+    fn open(files: &[Found], columns: &[String], access: &Access) -> Result<Self> {
         let Some(first) = files.first() else {
             let (option, value) = ("source", "empty".to_owned());
             return Err(Error::new(ErrorKind::Option { option, value, expected: "files" }));
@@ -115,7 +116,7 @@ impl Stream {
                 on_error: OnError::Raise,
                 unsupported: Unsupported::Raise,
                 hive: true,
-                ..access.dataset_options(&[])
+                ..access.dataset_options(columns)
             };
             let dataset = dataset(&sources, options, access)?;
             let batches: Box<dyn RecordBatchReader> = Box::new(Batches::new(&dataset, None, None, access)?);
@@ -123,13 +124,13 @@ impl Stream {
         } else {
             bar = progress::bytes(files.iter().map(size_of).sum());
             (
-                (first.path.clone(), tables::read(first, &bar, access)?),
+                (first.path.clone(), tables::read(first, columns, &bar, access)?),
                 files.get(1..).unwrap_or_default().to_vec(),
             )
         };
         let schema = first.1.schema();
-        let (files, access) = (rest.into_iter(), access.clone());
-        let mut stream = Self { files, current: Some(first), schema, next: None, access, bar };
+        let (files, columns, access) = (rest.into_iter(), columns.to_vec(), access.clone());
+        let mut stream = Self { files, current: Some(first), schema, next: None, columns, access, bar };
         stream.advance()?;
         Ok(stream)
     }
@@ -150,7 +151,7 @@ impl Stream {
             self.current = match self.files.next() {
                 None => None,
                 Some(found) => {
-                    let reader = tables::read(&found, &self.bar, &self.access)?;
+                    let reader = tables::read(&found, &self.columns, &self.bar, &self.access)?;
                     check_schema(&self.schema, &reader.schema())
                         .map_err(|error| located(error, &found.path))?;
                     Some((found.path, reader))

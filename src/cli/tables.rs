@@ -2,12 +2,14 @@
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow_array::RecordBatchReader;
+use arrow_array::{RecordBatchIterator, RecordBatchReader};
 use arrow_ipc::reader::FileReader;
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, Schema};
 use bytes::Bytes;
 use indicatif::ProgressBar;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::reader::{ChunkReader, Length};
@@ -19,6 +21,8 @@ use crate::dataset::Found;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 use crate::source::Source;
+
+type ArrowResult<T> = std::result::Result<T, ArrowError>;
 
 /// What is read from parquet at a time.
 const BATCH_ROWS: usize = 64 << 10;
@@ -60,18 +64,58 @@ pub(super) fn refused(extension: &str, expected: &'static str, path: &Path) -> E
     Error::new(ErrorKind::Option { option, value, expected }).in_path(path)
 }
 
-/// Opens a parquet or arrow file, of which batches are read one by one.
-pub(super) fn read(found: &Found, bar: &ProgressBar, access: &Access) -> Result<Box<dyn RecordBatchReader>> {
+/// Opens a parquet or arrow file, of which batches are read one by one: of all columns, or of some in their order.
+pub(super) fn read(
+    found: &Found,
+    columns: &[String],
+    bar: &ProgressBar,
+    access: &Access,
+) -> Result<Box<dyn RecordBatchReader>> {
     let path = &found.path;
-    let in_path = |error: ArrowError| Error::from(error).in_path(path);
     let (interrupt, bar) = (access.interrupt.clone(), bar.clone());
     let file = File { source: open(found, access)?, position: 0, interrupt, bar };
-    if Format::of(path)? == Format::Ipc {
-        return Ok(Box::new(FileReader::try_new_buffered(file, None).map_err(in_path)?));
+    let is_ipc = Format::of(path)? == Format::Ipc;
+    let opened = if is_ipc { open_ipc(file, columns) } else { open_parquet(file, columns) };
+    opened.map_err(|error| Error::from(error).in_path(path))
+}
+
+fn open_ipc(file: File, columns: &[String]) -> ArrowResult<Box<dyn RecordBatchReader>> {
+    if columns.is_empty() {
+        return Ok(Box::new(FileReader::try_new_buffered(file, None)?));
     }
-    let opened = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build());
-    Ok(Box::new(opened.map_err(|error| in_path(error.into()))?))
+    let all = FileReader::try_new_buffered(file.clone(), None)?.schema();
+    let reader = FileReader::try_new_buffered(file, Some(indices(&all, columns)?))?;
+    in_order(reader, columns)
+}
+
+fn open_parquet(file: File, columns: &[String]) -> ArrowResult<Box<dyn RecordBatchReader>> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH_ROWS);
+    if columns.is_empty() {
+        return Ok(Box::new(builder.build()?));
+    }
+    let wanted = ProjectionMask::roots(builder.parquet_schema(), indices(builder.schema(), columns)?);
+    in_order(builder.with_projection(wanted).build()?, columns)
+}
+
+/// Where columns are, in the order of the file.
+fn indices(schema: &Schema, columns: &[String]) -> ArrowResult<Vec<usize>> {
+    let mut indices: Vec<usize> =
+        columns.iter().map(|name| schema.index_of(name)).collect::<ArrowResult<_>>()?;
+    indices.sort_unstable();
+    indices.dedup();
+    Ok(indices)
+}
+
+/// Brings columns into the order of their names here.
+fn in_order(
+    reader: impl RecordBatchReader + 'static,
+    columns: &[String],
+) -> ArrowResult<Box<dyn RecordBatchReader>> {
+    let schema = reader.schema();
+    let order: Vec<usize> = columns.iter().map(|name| schema.index_of(name)).collect::<ArrowResult<_>>()?;
+    let schema = Arc::new(schema.project(&order)?);
+    let batches = reader.map(move |batch| batch?.project(&order));
+    Ok(Box::new(RecordBatchIterator::new(batches, schema)))
 }
 
 /// A source as a file with a position.

@@ -412,6 +412,30 @@ fn convert_there_and_back() {
 }
 
 #[test]
+fn convert_takes_some_columns_in_their_order() {
+    let shards = Shards::new();
+    let all = ["train-0.npz", "all.parquet", "all.arrow"].map(|name| shards.path(name));
+    for to in &all[1..] {
+        assert_eq!(call(&["convert", &all[0], "-o", to]).0, 0);
+    }
+    for (from, index) in all.iter().zip(0..) {
+        for extension in ["npz", "parquet", "arrow"] {
+            let to = shards.path(&format!("some-{index}.{extension}"));
+            assert_eq!(call(&["convert", from, "-o", &to, "--columns", "x,id"]).0, 0, "{from} {to}");
+            let back = shards.path(&format!("back-{index}-{extension}.npz"));
+            assert_eq!(call(&["convert", &to, "-o", &back]).0, 0);
+            let head = |of: &str, columns: &str| json(&["head", "--json", of, "-c", columns]);
+            assert_eq!(head(&back, "x,id"), head(&all[0], "x,id"), "{from} {to}");
+            let rows = call(&["head", &back]).1;
+            assert_eq!(rows.split_whitespace().take(2).collect::<Vec<_>>(), ["x", "id"], "{rows}");
+        }
+        let to = shards.path("none.npz");
+        assert_eq!(call(&["convert", from, "-o", &to, "-c", "nothing"]).0, 1, "{from}");
+        assert!(!Path::new(&to).exists());
+    }
+}
+
+#[test]
 fn plot_draws_pictures() {
     let shards = Shards::new();
     let (source, picture) = (shards.path("train-0.npz"), shards.path("x.png"));
