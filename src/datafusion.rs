@@ -56,6 +56,7 @@ mod source;
 mod statistics;
 mod store;
 mod table;
+mod wide;
 
 #[cfg(feature = "datafusion-proto")]
 pub use codec::{NpzLogicalCodec, NpzPhysicalCodec};

@@ -6,21 +6,24 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_schema::{FieldRef, Schema, SchemaRef};
-use arrow_select::filter::{FilterBuilder, SlicesIterator};
+use arrow_select::concat::concat_batches;
+use arrow_select::filter::FilterBuilder;
 use datafusion_common::{Result, exec_datafusion_err};
 
 use super::filter::Predicate;
+use super::wide::{Wide, runs};
+use crate::Interrupt;
 use crate::NpzDataset;
 use crate::convert::{to_u64, to_usize};
-use crate::dataset::{NumberedShard, ScanReader};
+use crate::dataset::{NumberedShard, OnError, ScanReader};
 
 /// Rows without a match are read nevertheless if they take fewer bytes than this: one read is cheaper than two.
 const GAP_BYTES: u64 = 64 << 10;
 
 /// Reads the rows of a shard that a filter leaves.
 ///
-/// Narrow columns are read and looked at a block at a time. Of stored wide columns, the runs of rows that match are read;
-/// a deflated one is begun at the first match and then read along, so that it is inflated once and never held whole.
+/// Narrow columns are read and looked at a block at a time. Of wide ones the runs of rows that match are read; if one of
+/// them is deflated, they are begun at the first match and then read along, so that it is inflated once.
 #[derive(Debug)]
 pub(super) struct FilteredReader {
     dataset: NpzDataset,
@@ -30,11 +33,11 @@ pub(super) struct FilteredReader {
     /// The rows of which the filter's columns are still to be asked for.
     rows: Range<u64>,
     /// How many are asked for together.
+    span: u64,
+    /// How many are looked at together, at least.
     step: u64,
-    /// Reads the columns of the filter.
-    narrow: Option<ScanReader>,
-    /// The number of the next row that is looked at.
-    next: u64,
+    /// Reads the columns of the filter: the rows that are still to come.
+    narrow: Option<(ScanReader, Range<u64>)>,
     block: Option<Block>,
     /// The fields that the filter does not need.
     rest: Vec<FieldRef>,
@@ -43,6 +46,7 @@ pub(super) struct FilteredReader {
     /// Whether a member among the rest can be read from its beginning only.
     is_sequential: bool,
     wide: Option<Wide>,
+    interrupt: Interrupt,
 }
 
 /// Rows that were looked at together.
@@ -54,16 +58,6 @@ struct Block {
     narrow: RecordBatch,
     /// What is still to be read.
     runs: VecDeque<Range<u64>>,
-}
-
-/// Reads columns that the filter does not need.
-#[derive(Debug)]
-struct Wide {
-    reader: ScanReader,
-    /// What was read and is still wanted.
-    batch: Option<RecordBatch>,
-    /// The number of the next row in the shard.
-    next: u64,
 }
 
 impl FilteredReader {
@@ -89,27 +83,31 @@ impl FilteredReader {
             Some(gap) if !is_sequential => to_usize(gap),
             _ => usize::MAX,
         };
-        let step = if narrow.iter().any(is_deflated) {
-            u64::MAX
-        } else {
-            let all = narrow.iter().map(row_len).fold(rest_row_len, u64::saturating_add);
-            dataset.options().batch_bytes.checked_div(all).unwrap_or(1)
-        };
+        let all = narrow.iter().map(row_len).fold(rest_row_len, u64::saturating_add);
+        let step = dataset.options().batch_bytes.checked_div(all).unwrap_or(u64::MAX).max(1);
+        // What is read as a whole is verified, and what is deflated can be read in no other way.
+        let span = if is_sequential || narrow.iter().any(is_deflated) { u64::MAX } else { step };
         Self {
             dataset: dataset.clone(),
             shard,
             predicate,
             schema,
-            next: rows.start,
             rows,
-            step: step.max(1),
+            span,
+            step,
             narrow: None,
             block: None,
             rest,
             gap,
             is_sequential,
             wide: None,
+            interrupt: Interrupt::new(),
         }
+    }
+
+    /// Returns the flag that ends the reading.
+    pub(super) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
@@ -117,100 +115,95 @@ impl FilteredReader {
             if let Some(batch) = self.next_of_block()? {
                 return Ok(Some(batch));
             }
+            self.interrupt.check()?;
             self.block = self.look()?;
             if self.block.is_none() {
-                return self.read_to_end().map(|()| None);
+                let begun = self.wide.take().filter(|_| self.dataset.options().open.verify);
+                return begun.map_or(Ok(()), |wide| wide.read_to_end(&self.interrupt)).map(|()| None);
             }
         }
     }
 
     /// Evaluates the filter on the next rows.
     fn look(&mut self) -> Result<Option<Block>> {
-        let schema = self.predicate.schema();
         loop {
-            if let Some(reader) = &mut self.narrow {
-                if let Some(narrow) = reader.next_batch()? {
-                    let first = self.next;
+            if let Some((reader, left)) = &mut self.narrow {
+                if let Some(narrow) = next_rows(reader, self.step)? {
+                    let first = left.start;
+                    left.start = first.saturating_add(to_u64(narrow.num_rows()));
                     let mask = self.predicate.rows(&narrow)?;
                     let runs = runs(&mask, self.gap, first);
-                    self.next = first.saturating_add(to_u64(narrow.num_rows()));
                     return Ok(Some(Block { first, mask, narrow, runs }));
                 }
+                let left = left.clone();
                 self.narrow = None;
+                self.check_end(&left)?;
             }
             if self.rows.is_empty() {
                 return Ok(None);
             }
-            let rows = self.rows.start..self.rows.start.saturating_add(self.step).min(self.rows.end);
-            (self.next, self.rows.start) = (rows.start, rows.end);
-            let fields = schema.fields().iter().cloned();
-            self.narrow = Some(ScanReader::of_shard(&self.dataset, &self.shard, rows, fields));
+            let rows = self.rows.start..self.rows.start.saturating_add(self.span).min(self.rows.end);
+            self.rows.start = rows.end;
+            let fields = self.predicate.schema().fields().iter().cloned();
+            let reader = ScanReader::of_shard(&self.dataset, &self.shard, rows.clone(), fields);
+            self.narrow = Some((reader, rows));
         }
     }
 
     /// Reads on in the block, until there are rows that are left.
     fn next_of_block(&mut self) -> Result<Option<RecordBatch>> {
-        let Some(block) = &mut self.block else { return Ok(None) };
+        let Some(mut block) = self.block.take() else { return Ok(None) };
         while let Some(run) = block.runs.front_mut() {
-            if self.rest.is_empty() {
-                let run = run.clone();
-                block.runs.pop_front();
-                return block.filtered(run, None, &self.schema);
-            }
-            let wide = self.wide.get_or_insert_with(|| {
-                let end = if self.is_sequential { self.rows.end } else { run.end };
-                let fields = self.rest.iter().cloned();
-                let reader = ScanReader::of_shard(&self.dataset, &self.shard, run.start..end, fields);
-                Wide { reader, batch: None, next: run.start }
-            });
-            if let Some((rows, batch)) = wide.next_of(run)? {
-                run.start = rows.end;
-                if let Some(batch) = block.filtered(rows, Some(&batch), &self.schema)? {
-                    return Ok(Some(batch));
-                }
+            self.interrupt.check()?;
+            let (rows, wide) = if self.rest.is_empty() {
+                (std::mem::replace(run, run.end..run.end), None)
             } else {
+                let wide = self.wide.get_or_insert_with(|| {
+                    let end = if self.is_sequential { self.shard.info.rows } else { run.end };
+                    let fields = self.rest.iter().cloned();
+                    let reader = ScanReader::of_shard(&self.dataset, &self.shard, run.start..end, fields);
+                    Wide::new(reader, run.start)
+                });
+                match wide.next_of(run)? {
+                    Some((rows, batch)) => (rows, Some(batch)),
+                    None => return self.check_end(run).map(|()| None),
+                }
+            };
+            run.start = rows.end;
+            if run.is_empty() {
                 block.runs.pop_front();
-                self.wide.take_if(|_| !self.is_sequential);
+                let done = self.wide.take_if(|_| !self.is_sequential);
+                done.map_or(Ok(()), |wide| wide.read_to_end(&self.interrupt))?;
+            }
+            if let Some(batch) = block.filtered(rows, wide.as_ref(), &self.schema)? {
+                self.block = Some(block);
+                return Ok(Some(batch));
             }
         }
         Ok(None)
     }
 
-    /// Reads what was begun down to the checksum of what was inflated, if it is to be compared.
-    fn read_to_end(&mut self) -> Result<()> {
-        let Some(mut wide) = self.wide.take().filter(|_| self.dataset.options().open.verify) else {
+    /// Ends the shard if a reader has left rows out, which it may if shards that cannot be read are left out.
+    fn check_end(&mut self, left: &Range<u64>) -> Result<()> {
+        if left.is_empty() {
             return Ok(());
-        };
-        while wide.reader.next_batch()?.is_some() {}
+        }
+        if self.dataset.options().on_error == OnError::Raise {
+            let path = self.shard.info.path.display();
+            return Err(exec_datafusion_err!(
+                "{path} has ended at row {}, expected {}",
+                left.start,
+                left.end
+            ));
+        }
+        self.end();
         Ok(())
     }
-}
 
-impl Wide {
-    /// Reads the next of some rows, and passes over those before them.
-    fn next_of(&mut self, wanted: &Range<u64>) -> Result<Option<(Range<u64>, RecordBatch)>> {
-        while !wanted.is_empty() && self.next < wanted.end {
-            let batch = match self.batch.take() {
-                Some(batch) => batch,
-                None => match self.reader.next_batch()? {
-                    Some(batch) => batch,
-                    None => return Ok(None),
-                },
-            };
-            let end = self.next.saturating_add(to_u64(batch.num_rows()));
-            let rows = self.next.max(wanted.start)..end.min(wanted.end);
-            let at = |row: u64| to_usize(row.saturating_sub(self.next));
-            let found =
-                (!rows.is_empty()).then(|| batch.slice(at(rows.start), at(rows.end) - at(rows.start)));
-            if rows.end < end {
-                self.batch = Some(batch.slice(at(rows.end), at(end) - at(rows.end)));
-            }
-            self.next = rows.end;
-            if let Some(found) = found {
-                return Ok(Some((rows, found)));
-            }
-        }
-        Ok(None)
+    /// Reads no more.
+    fn end(&mut self) {
+        self.rows.start = self.rows.end;
+        (self.narrow, self.block, self.wide) = (None, None, None);
     }
 }
 
@@ -252,48 +245,29 @@ impl Iterator for FilteredReader {
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.next_batch();
         if next.is_err() {
-            self.rows.start = self.rows.end;
-            (self.narrow, self.block, self.wide) = (None, None, None);
+            self.end();
         }
         next.transpose()
     }
 }
 
+/// The next rows, so many at least unless they end.
+fn next_rows(reader: &mut ScanReader, least: u64) -> Result<Option<RecordBatch>> {
+    let Some(first) = reader.next_batch()? else { return Ok(None) };
+    let (schema, mut rows) = (first.schema(), to_u64(first.num_rows()));
+    let mut batches = vec![first];
+    while rows < least
+        && let Some(next) = reader.next_batch()?
+    {
+        rows = rows.saturating_add(to_u64(next.num_rows()));
+        batches.push(next);
+    }
+    Ok(Some(match <[RecordBatch; 1]>::try_from(batches) {
+        Ok([batch]) => batch,
+        Err(batches) => concat_batches(&schema, &batches)?,
+    }))
+}
+
 fn has(schema: &Schema, field: &FieldRef) -> bool {
     schema.fields().iter().any(|other| other.name() == field.name())
-}
-
-/// The rows to read, of which the first has this number: those that are left, and short gaps between them.
-fn runs(mask: &BooleanArray, gap: usize, first: u64) -> VecDeque<Range<u64>> {
-    let mut runs: VecDeque<Range<usize>> = VecDeque::new();
-    for (start, end) in SlicesIterator::new(mask) {
-        match runs.back_mut() {
-            Some(last) if start.saturating_sub(last.end) <= gap => last.end = end,
-            _ => runs.push_back(start..end),
-        }
-    }
-    let number = |row: usize| first.saturating_add(to_u64(row));
-    runs.into_iter().map(|run| number(run.start)..number(run.end)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_close_together_are_read_together() {
-        let mask = |rows: &[usize]| (0..100).map(|row| Some(rows.contains(&row))).collect::<BooleanArray>();
-        for (rows, gap, expected) in [
-            (&[][..], 9, &[][..]),
-            (&[3, 4, 90], 85, &[(3, 91)]),
-            (&[3, 4, 90], 84, &[(3, 5), (90, 91)]),
-            (&[3, 5, 90], 1, &[(3, 6), (90, 91)]),
-            (&[3, 5, 90], 0, &[(3, 4), (5, 6), (90, 91)]),
-            (&[0, 99], usize::MAX, &[(0, 100)]),
-        ] {
-            let found: Vec<_> = runs(&mask(rows), gap, 1000).iter().map(|run| (run.start, run.end)).collect();
-            let expected: Vec<_> = expected.iter().map(|(start, end)| (start + 1000, end + 1000)).collect();
-            assert_eq!(found, expected, "{rows:?}");
-        }
-    }
 }

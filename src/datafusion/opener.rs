@@ -58,16 +58,16 @@ impl FileOpener for NpzOpener {
             }
             let reads_files = this.reads_files(&shard.info);
             let (bytes, dataset) = (this.bytes.clone(), this.shards.dataset());
-            let (reader, interrupt): (BoxReader, Option<Interrupt>) = if let Some(predicate) = &this.predicate
-            {
+            let (reader, interrupt): (BoxReader, Interrupt) = if let Some(predicate) = &this.predicate {
                 let (predicate, schema) = (Arc::clone(predicate), Arc::clone(&this.schema));
                 let reader = FilteredReader::new(dataset, shard, rows, predicate, schema);
-                (Box::new(Limited { reader, left: limit }), None)
+                let interrupt = reader.interrupt().clone();
+                (Box::new(Limited { reader, left: limit }), interrupt)
             } else {
                 let fields = this.schema.fields().iter().cloned();
                 let reader = ScanReader::of_shard(dataset, &shard, within(rows, limit), fields);
                 let interrupt = reader.interrupt().clone();
-                (Box::new(reader.map(|batch| batch.map_err(DataFusionError::from))), Some(interrupt))
+                (Box::new(reader.map(|batch| batch.map_err(DataFusionError::from))), interrupt)
             };
             let stream = if reads_files { stream::iter(reader).boxed() } else { ahead(reader, interrupt) };
             Ok(stream
@@ -156,7 +156,7 @@ impl<R: Iterator<Item = Result<RecordBatch>>> Iterator for Limited<R> {
 }
 
 /// Reads on threads that may wait, one batch ahead of the one that is asked for.
-fn ahead(reader: BoxReader, interrupt: Option<Interrupt>) -> BoxStream<'static, Result<RecordBatch>> {
+fn ahead(reader: BoxReader, interrupt: Interrupt) -> BoxStream<'static, Result<RecordBatch>> {
     let next =
         |mut reader: BoxReader| SpawnedTask::spawn_blocking(move || blocking(|| (reader.next(), reader)));
     let guard = StopOnDrop(interrupt);
@@ -174,12 +174,10 @@ fn ahead(reader: BoxReader, interrupt: Option<Interrupt>) -> BoxStream<'static, 
 }
 
 /// Gives up what is under way when nobody wants it any more.
-struct StopOnDrop(Option<Interrupt>);
+struct StopOnDrop(Interrupt);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        if let Some(interrupt) = &self.0 {
-            interrupt.request();
-        }
+        self.0.request();
     }
 }
