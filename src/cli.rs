@@ -13,12 +13,12 @@
 
 mod align;
 mod args;
+mod array_stats;
 mod bins;
 mod context;
 mod convert;
 mod files;
 mod format;
-mod found;
 mod head;
 mod json;
 mod ls;

@@ -37,7 +37,9 @@ pub(crate) use discover::Found;
 #[cfg(feature = "cli")]
 pub(crate) use discover::discover;
 #[cfg(feature = "table-provider")]
-pub(crate) use hive::{KeyType, parse as parse_hive};
+pub(crate) use hive::KeyType;
+#[cfg(any(feature = "cli", feature = "table-provider"))]
+pub(crate) use hive::parse as parse_hive;
 #[cfg(feature = "table-provider")]
 pub(crate) use merge::merge;
 #[cfg(feature = "cli")]

@@ -11,6 +11,7 @@ the candidates take turns; the answers are compared.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -75,12 +76,16 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keep the files here, and use those that are there")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.folder or Path(temporary)
-        if not (folder / "parquet").exists():
-            write(folder, arguments.shards)
+        folder = arguments.folder or Path(temporary) / "shards"
+        if not folder.exists():
+            unfinished = folder.with_name(f"{folder.name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            write(unfinished, arguments.shards)
+            unfinished.rename(folder)
+        shards = len(list((folder / "stored").iterdir()))
         context = session(folder)
         tables = ["stored", "deflated", "ipc", "parquet"]
-        print(f"{arguments.shards} shards of {ROWS} rows, milliseconds\n")
+        print(f"{shards} shards of {ROWS} rows, milliseconds\n")
         print("| query | NPZ stored | NPZ deflated | Arrow IPC | Parquet |")
         print("|---|--:|--:|--:|--:|")
         for name, sql in QUERIES.items():

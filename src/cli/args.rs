@@ -119,7 +119,7 @@ pub(super) struct Convert {
     /// The file to write; its extension says the format
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: PathBuf,
-    /// Only these columns (comma-separated), in this order
+    /// Only these columns, arrays or keys of folders (comma-separated), in this order
     #[arg(short, long, value_name = "NAMES", value_delimiter = ',')]
     pub(super) columns: Vec<String>,
     /// Write several files of so many rows: name-00000.ext, …

@@ -15,7 +15,7 @@ use super::args::{Convert, NullPolicy};
 use super::context::{Access, Context};
 use super::files::{expand, size_of, source_of};
 use super::format::visible;
-use super::scan::{Batches, dataset};
+use super::scan::{Asked, Batches, dataset};
 use super::tables::{self, Format, refused};
 use super::{complain, format, progress};
 use crate::arrow::export::Nulls;
@@ -108,6 +108,7 @@ impl Stream {
                 return Err(refused(&extension, "that of the other files", &found.path));
             }
         }
+        let asked = Asked::try_new(columns, files)?;
         let (first, rest) = if is_dataset {
             // All of them are one table.
             let sources: Vec<String> = files.iter().map(source_of).collect();
@@ -116,10 +117,11 @@ impl Stream {
                 on_error: OnError::Raise,
                 unsupported: Unsupported::Raise,
                 hive: true,
-                ..access.dataset_options(columns)
+                ..access.dataset_options(&asked.arrays)
             };
             let dataset = dataset(&sources, options, access)?;
-            let batches: Box<dyn RecordBatchReader> = Box::new(Batches::new(&dataset, None, None, access)?);
+            let batches = Batches::new(&dataset, asked.names().as_deref(), None, access)?;
+            let batches: Box<dyn RecordBatchReader> = Box::new(batches);
             ((PathBuf::new(), batches), Vec::new())
         } else {
             bar = progress::bytes(files.iter().map(size_of).sum());

@@ -1,6 +1,6 @@
 //! `npzarrow head`: the first rows of all files together, as a table.
 
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader as _};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_select::concat::concat_batches;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::args::Head;
 use super::context::{Access, Context};
 use super::files::{expand, source_of};
-use super::scan::{Batches, dataset, is_ragged};
+use super::scan::{Asked, Batches, dataset, is_ragged};
 use super::table::Table;
 use super::{format, json};
 use crate::NpzDataset;
@@ -21,10 +21,11 @@ use crate::error::Result;
 const CELL_WIDTH: usize = 40;
 
 pub(super) fn run(arguments: &Head, context: &mut Context<'_>) -> Result<bool> {
-    let files: Vec<String> =
-        expand(&arguments.selection.files.files, context)?.iter().map(source_of).collect();
-    let (names, rows) = (&arguments.selection.columns, to_u64(arguments.rows));
-    let mut options = context.dataset_options(names);
+    let found = expand(&arguments.selection.files.files, context)?;
+    let files: Vec<String> = found.iter().map(source_of).collect();
+    let rows = to_u64(arguments.rows);
+    let asked = Asked::try_new(&arguments.selection.columns, &found)?;
+    let mut options = context.dataset_options(&asked.arrays);
     // So that no more is read than is shown.
     options.on_error = OnError::Raise;
     options.hive = true;
@@ -32,14 +33,16 @@ pub(super) fn run(arguments: &Head, context: &mut Context<'_>) -> Result<bool> {
     let dataset = enough(&files, &options, rows, context)?;
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
     if is_ragged(&dataset)? {
-        // Rows of different arrays do not belong together: each array by itself.
-        for field in dataset.schema()?.fields() {
+        // Rows of different arrays do not belong together, nor to a directory: each array by itself.
+        let options = DatasetOptions { hive: false, ..options };
+        let arrays = enough(&files, &options, rows, context)?;
+        for field in arrays.schema()?.fields() {
             let options = DatasetOptions { columns: Some(vec![field.name().clone()]), ..options.clone() };
             let dataset = enough(&files, &options, rows, context)?;
-            columns.extend(read(&dataset, rows, context)?);
+            columns.extend(read(&dataset, None, rows, context)?);
         }
     } else {
-        columns = read(&dataset, rows, context)?;
+        columns = read(&dataset, asked.names().as_deref(), rows, context)?;
     }
     print(&columns, context)?;
     Ok(true)
@@ -58,10 +61,16 @@ fn enough(files: &[String], options: &DatasetOptions, rows: u64, access: &Access
 }
 
 /// Reads the first rows, and no others.
-fn read(dataset: &NpzDataset, rows: u64, access: &Access) -> Result<Vec<(String, ArrayRef)>> {
-    let batches = Batches::new(dataset, None, Some(rows), access)?;
+fn read(
+    dataset: &NpzDataset,
+    names: Option<&[&str]>,
+    rows: u64,
+    access: &Access,
+) -> Result<Vec<(String, ArrayRef)>> {
+    let batches = Batches::new(dataset, names, Some(rows), access)?;
+    let schema = batches.schema();
     let batches: Vec<RecordBatch> = batches.collect::<Result<_, _>>()?;
-    let all = concat_batches(&dataset.schema()?, &batches)?;
+    let all = concat_batches(&schema, &batches)?;
     let names = all.schema_ref().fields().iter().map(|field| field.name().clone());
     Ok(names.zip(all.columns().iter().cloned()).collect())
 }

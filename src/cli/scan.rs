@@ -1,5 +1,6 @@
 //! Files as one table, read batch by batch.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use super::context::Access;
 use super::{complain, progress};
 use crate::NpzDataset;
 use crate::convert::to_u64;
-use crate::dataset::{DatasetOptions, ScanReader, ShardInfo, Waited};
-use crate::error::Result;
+use crate::dataset::{DatasetOptions, Found, ScanReader, ShardInfo, Waited, parse_hive};
+use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt::Interrupt;
 
 /// How often the flag that ends the work is looked at.
@@ -26,6 +27,37 @@ pub(super) struct Batches {
     /// What all rows take, and how many there are.
     bytes: u64,
     rows: u64,
+}
+
+/// Columns that were asked for by name; all if there are none.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// Those that are arrays.
+    pub(super) arrays: Vec<String>,
+    /// All of them as the table names them, in their order.
+    names: Vec<String>,
+}
+
+impl Asked {
+    /// Tells arrays from the keys of directories named `key=value`. A name that comes twice is an error.
+    pub(super) fn try_new(columns: &[String], files: &[Found]) -> Result<Self> {
+        let keys: HashSet<String> =
+            files.iter().flat_map(|found| parse_hive(&found.path)).map(|(key, _)| key).collect();
+        let names: Vec<String> =
+            columns.iter().map(|name| name.strip_suffix(".npy").unwrap_or(name).to_owned()).collect();
+        let mut seen = HashSet::new();
+        if let Some(value) = names.iter().find(|name| !seen.insert(*name)).cloned() {
+            let (option, expected) = ("columns", "each name once");
+            return Err(Error::new(ErrorKind::Option { option, value, expected }));
+        }
+        let arrays = columns.iter().filter(|name| !keys.contains(*name)).cloned().collect();
+        Ok(Self { arrays, names })
+    }
+
+    /// The names, unless all columns are asked for.
+    pub(super) fn names(&self) -> Option<Vec<&str>> {
+        (!self.names.is_empty()).then(|| self.names.iter().map(String::as_str).collect())
+    }
 }
 
 /// Makes a dataset of files and reads their headers.

@@ -7,11 +7,12 @@ use arrow_schema::Field;
 use serde_json::{Value, json};
 
 use super::args::Selection;
+use super::array_stats::{ArrayStats, Shape};
 use super::bins::Bins;
 use super::context::{Access, Context};
 use super::files::{expand, source_of};
 use super::format;
-use super::found::{Found, Shape};
+
 use super::numbers::{Summary, each_in};
 use super::scan::{Batches, dataset, is_ragged, tell_skipped};
 use super::table::Table;
@@ -25,7 +26,7 @@ pub(super) fn run(arguments: &Selection, context: &mut Context<'_>) -> Result<bo
     let mut found = Vec::new();
     let all_good = collect(&files, &arguments.columns, &mut found, context)?;
     if context.json {
-        let arrays: Vec<Value> = found.iter().map(Found::json).collect();
+        let arrays: Vec<Value> = found.iter().map(ArrayStats::json).collect();
         context.line(json!({ "files": files.len(), "arrays": arrays }))?;
         return Ok(all_good);
     }
@@ -40,7 +41,12 @@ pub(super) fn run(arguments: &Selection, context: &mut Context<'_>) -> Result<bo
 
 /// Reads all rows of some columns, or of all: of all files at once if they are alike, else one by one. False if a
 /// file could not be read.
-fn collect(files: &[String], columns: &[String], found: &mut Vec<Found>, access: &Access) -> Result<bool> {
+fn collect(
+    files: &[String],
+    columns: &[String],
+    found: &mut Vec<ArrayStats>,
+    access: &Access,
+) -> Result<bool> {
     let mut options = access.dataset_options(columns);
     options.widen = true;
     let dataset = match dataset(files, options, access) {
@@ -73,16 +79,16 @@ fn collect(files: &[String], columns: &[String], found: &mut Vec<Found>, access:
     };
     for field in schema.fields() {
         if !found.iter().any(|known| known.name == *field.name()) {
-            found.push(Found::new(field.name()));
+            found.push(ArrayStats::new(field.name()));
         }
     }
-    let is_first = |known: &Found| matches!(known.shape, Shape::Unknown);
+    let is_first = |known: &ArrayStats| matches!(known.shape, Shape::Unknown);
     let can_repeat = together.len() > 1 && found.iter().all(is_first);
     scan(&dataset, &together, found, access)?;
     if can_repeat && shards.iter().any(|shard| dataset.has_failed(shard)) {
         // One bad array has cost all others of its file: each by itself.
         for known in found.iter_mut().filter(|known| together.contains(&known.name.as_str())) {
-            *known = Found::new(&known.name);
+            *known = ArrayStats::new(&known.name);
         }
         alone.extend(&together);
     } else {
@@ -99,7 +105,7 @@ fn collect(files: &[String], columns: &[String], found: &mut Vec<Found>, access:
 }
 
 /// Notes what the headers say of an array that was read.
-fn note(name: &str, dataset: &NpzDataset, shards: &[Arc<ShardInfo>], found: &mut [Found]) {
+fn note(name: &str, dataset: &NpzDataset, shards: &[Arc<ShardInfo>], found: &mut [ArrayStats]) {
     let Some(known) = found.iter_mut().find(|known| known.name == name) else { return };
     let good = shards.iter().filter(|shard| !dataset.has_failed(shard));
     for column in good.filter_map(|shard| shard.column(name, 0)) {
@@ -122,7 +128,7 @@ fn note(name: &str, dataset: &NpzDataset, shards: &[Arc<ShardInfo>], found: &mut
 }
 
 /// Reads rows and counts their numbers.
-fn scan(dataset: &NpzDataset, names: &[&str], found: &mut [Found], access: &Access) -> Result<()> {
+fn scan(dataset: &NpzDataset, names: &[&str], found: &mut [ArrayStats], access: &Access) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }

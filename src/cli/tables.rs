@@ -83,9 +83,13 @@ fn open_ipc(file: File, columns: &[String]) -> ArrowResult<Box<dyn RecordBatchRe
     if columns.is_empty() {
         return Ok(Box::new(FileReader::try_new_buffered(file, None)?));
     }
-    let all = FileReader::try_new_buffered(file.clone(), None)?.schema();
-    let reader = FileReader::try_new_buffered(file, Some(indices(&all, columns)?))?;
-    in_order(reader, columns)
+    let quiet = File { bar: ProgressBar::hidden(), ..file.clone() };
+    let all = FileReader::try_new_buffered(quiet, None)?.schema();
+    let order = indices(&all, columns)?;
+    let schema = Arc::new(all.project(&order)?);
+    // Its own schema has all columns, its batches have some, in this order.
+    let reader = FileReader::try_new_buffered(file, Some(order))?;
+    Ok(Box::new(RecordBatchIterator::new(reader, schema)))
 }
 
 fn open_parquet(file: File, columns: &[String]) -> ArrowResult<Box<dyn RecordBatchReader>> {
@@ -94,28 +98,17 @@ fn open_parquet(file: File, columns: &[String]) -> ArrowResult<Box<dyn RecordBat
         return Ok(Box::new(builder.build()?));
     }
     let wanted = ProjectionMask::roots(builder.parquet_schema(), indices(builder.schema(), columns)?);
-    in_order(builder.with_projection(wanted).build()?, columns)
-}
-
-/// Where columns are, in the order of the file.
-fn indices(schema: &Schema, columns: &[String]) -> ArrowResult<Vec<usize>> {
-    let mut indices: Vec<usize> =
-        columns.iter().map(|name| schema.index_of(name)).collect::<ArrowResult<_>>()?;
-    indices.sort_unstable();
-    indices.dedup();
-    Ok(indices)
-}
-
-/// Brings columns into the order of their names here.
-fn in_order(
-    reader: impl RecordBatchReader + 'static,
-    columns: &[String],
-) -> ArrowResult<Box<dyn RecordBatchReader>> {
-    let schema = reader.schema();
-    let order: Vec<usize> = columns.iter().map(|name| schema.index_of(name)).collect::<ArrowResult<_>>()?;
-    let schema = Arc::new(schema.project(&order)?);
+    let reader = builder.with_projection(wanted).build()?;
+    // They come in the order of the file.
+    let order = indices(&reader.schema(), columns)?;
+    let schema = Arc::new(reader.schema().project(&order)?);
     let batches = reader.map(move |batch| batch?.project(&order));
     Ok(Box::new(RecordBatchIterator::new(batches, schema)))
+}
+
+/// Where columns are in a file.
+fn indices(schema: &Schema, columns: &[String]) -> ArrowResult<Vec<usize>> {
+    columns.iter().map(|name| schema.index_of(name)).collect()
 }
 
 /// A source as a file with a position.

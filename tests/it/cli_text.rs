@@ -1,6 +1,7 @@
 //! What the program writes: text that a terminal does not obey, numbers as they are, and no answer that is lost.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use npzarrow::cli::run;
 use npzarrow::npy::{Dtype, Header, Order, Shape};
@@ -148,6 +149,16 @@ fn files_of_an_earlier_conversion_are_told_of() {
 }
 
 #[test]
+fn arrays_of_different_lengths_belong_to_no_directory() {
+    let folder = TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("day=7")).unwrap();
+    let arrays: [(&str, &str, Vec<u8>); 2] = [("id", "|u1", vec![1, 2]), ("x", "|u1", vec![3, 4, 5])];
+    write(&folder, "day=7/a.npz", &arrays);
+    let (code, output) = call(&["head", "--json", folder.path().to_str().unwrap()]);
+    assert_eq!((code, output.as_str()), (0, "{\"id\":1,\"x\":3}\n{\"id\":2,\"x\":4}\n{\"x\":5}\n"));
+}
+
+#[test]
 fn keys_of_directories_are_columns() {
     let folder = TempDir::new().unwrap();
     std::fs::create_dir(folder.path().join("day=7")).unwrap();
@@ -155,11 +166,24 @@ fn keys_of_directories_are_columns() {
     let root = folder.path().to_str().unwrap();
     let out = folder.path().join("x.parquet").to_str().unwrap().to_owned();
     assert_eq!(call(&["convert", root, "-o", &out]).0, 0);
+    let last = |arguments: &[&str]| call(arguments).1.lines().last().map(str::to_owned);
+    assert_eq!(last(&["head", "--json", root]).as_deref(), Some(r#"{"id":2,"day":7}"#));
+    assert_eq!(last(&["head", "--json", root, "-c", "id.npy"]).as_deref(), Some(r#"{"id":2}"#));
+    assert_eq!(last(&["head", "--json", root, "-c", "day,id"]).as_deref(), Some(r#"{"day":7,"id":2}"#));
+    assert_eq!(last(&["head", "--json", root, "-c", "day"]).as_deref(), Some(r#"{"day":7}"#));
+    for (columns, expected) in
+        [("day,id", r#"{"day":7,"id":2}"#), ("id", r#"{"id":2}"#), ("day", r#"{"day":7}"#)]
+    {
+        let some = folder.path().join("some.npz").to_str().unwrap().to_owned();
+        assert_eq!(call(&["convert", root, "-o", &some, "-c", columns]).0, 0, "{columns}");
+        assert_eq!(last(&["head", "--json", &some]).as_deref(), Some(expected), "{columns}");
+        std::fs::remove_file(some).unwrap();
+    }
     for path in [root, &out] {
-        let (code, output) = call(&["head", "--json", path]);
-        if code == 0 {
-            assert_eq!(output.lines().last(), Some(r#"{"id":2,"day":7}"#));
-        }
+        let dest = folder.path().join("z.npz").to_str().unwrap().to_owned();
+        assert_eq!(call(&["convert", path, "-o", &dest, "-c", "id,day,id"]).0, 2, "{path}");
+        assert_eq!(call(&["convert", path, "-o", &dest, "-c", "id,other"]).0, 1, "{path}");
+        assert!(!Path::new(&dest).exists());
     }
     assert_eq!(call(&["convert", &out, "-o", &folder.path().join("y.npz").to_string_lossy()]).0, 0);
     assert_eq!(

@@ -11,7 +11,7 @@ const BINS: usize = 12;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// What is known of one array of all files.
-pub(super) struct Found {
+pub(super) struct ArrayStats {
     pub(super) name: String,
     pub(super) dtype: String,
     pub(super) shape: Shape,
@@ -54,7 +54,7 @@ impl Shape {
     }
 }
 
-impl Found {
+impl ArrayStats {
     pub(super) fn new(name: &str) -> Self {
         let numbers = Some((Summary::new(), Bins::new()));
         Self {
