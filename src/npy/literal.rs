@@ -276,10 +276,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_found_is_a_character_of_the_encoding() {
+        for (text, version, found) in [
+            (&b"x"[..], Version::V1, "'x'"),
+            (b"\xc3\xa9", Version::V1, "'Ã'"),
+            (b"\xc3\xa9", Version::V2, "'Ã'"),
+            (b"x\xc3\xa9", Version::V3, "'x'"),
+            (b"\xc3\xa9", Version::V3, "'é'"),
+            (b"", Version::V3, "the end"),
+        ] {
+            let error = Cursor::new(text, version).unwrap().unexpected("a digit").to_string();
+            assert!(error.contains(&format!("a digit expected, found {found}")), "{error}");
+        }
+    }
+
+    #[test]
     fn booleans() {
         assert_eq!(cursor(" True,").boolean(), Some(true));
         assert_eq!(cursor("False}").boolean(), Some(false));
-        for text in ["", "true", "Truely", "1", "'True'", "None"] {
+        for text in ["", "true", "Truely", "True_", "False2", "Trueé", "1", "'True'", "None"] {
             assert_eq!(cursor(text).boolean(), None, "{text}");
         }
     }

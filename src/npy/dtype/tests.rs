@@ -1,6 +1,7 @@
 //! Type strings, read and written.
 
 use super::*;
+use crate::npy::Shape;
 
 #[test]
 fn type_strings_come_back() {
@@ -14,6 +15,14 @@ fn type_strings_come_back() {
     }
     assert_eq!(Dtype::from_type_str("=f4"), Dtype::from_type_str("f4"));
     assert_eq!(Dtype::from_type_str("<i1"), Dtype::from_type_str("|i1"));
+}
+
+#[test]
+fn sub_arrays_are_written_as_tuples() {
+    let float = Dtype::from_type_str("<f4").unwrap();
+    let subarray = Subarray::try_new(float, Shape::new(vec![2, 3])).unwrap();
+    assert_eq!(subarray.to_string(), "('<f4', (2, 3))");
+    assert_eq!(subarray.item_size(), 24);
 }
 
 #[test]
