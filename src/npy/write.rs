@@ -112,6 +112,19 @@ mod tests {
     }
 
     #[test]
+    fn room_is_left_for_the_axis_that_grows() {
+        // As NumPy 2.4 writes it: the first axis of C order, the last of Fortran order; 1 leaves more room than 10^17.
+        for (order, len) in [(Order::C, 192), (Order::Fortran, 128)] {
+            let field = ("x".repeat(13), None, Dtype::from_type_str("<f4").unwrap());
+            let record = super::super::Record::packed(vec![field]).unwrap();
+            let dtype = Dtype::Record(std::sync::Arc::new(record));
+            let header =
+                Header::try_new(&dtype, order, &Shape::new(vec![1, 100_000_000_000_000_000])).unwrap();
+            assert_eq!(header.to_bytes().len(), len, "{order:?}");
+        }
+    }
+
+    #[test]
     fn what_is_aligned_already_is_padded_with_a_whole_line() {
         for (len, expected) in [(52, 128), (53, 128), (54, 192), (55, 192), (117, 192), (118, 256)] {
             // As NumPy 2.4 writes it. With 54, and with 118, the newline is where the alignment ends.

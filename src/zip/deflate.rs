@@ -127,6 +127,16 @@ mod tests {
                 assert!(out == bytes, "level {level}");
             }
         }
+        // The level is that of this call, not of the last one on this thread.
+        let len = |level| deflate_whole(&text, level).unwrap().len();
+        assert!(len(9) < len(1) && len(9) < len(1));
+    }
+
+    #[test]
+    fn room_is_made_for_what_comes_out() {
+        let zeros = vec![0; 1 << 20];
+        let out = deflate_block(&[], &[&zeros], 6, true).unwrap();
+        assert!(out.capacity() < zeros.len() / 2, "{}", out.capacity());
     }
 
     #[test]

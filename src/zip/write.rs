@@ -273,6 +273,10 @@ mod tests {
         for &(name, size) in members {
             let header = builder.add(&entry(name, size), offset, alignment).unwrap();
             let data = offset + to_u64(header.len());
+            assert!(
+                is_whole(&header[usize::try_from(LOCAL_LEN).unwrap() + name.len()..]),
+                "{name} {alignment:?}"
+            );
             if let Some(alignment) = alignment {
                 assert_eq!((data + alignment.lead) % u64::from(alignment.multiple), 0, "{alignment:?}");
             }
@@ -290,6 +294,44 @@ mod tests {
         for (index, ((header, data), (_, size))) in headers.iter().zip(members).enumerate() {
             assert_eq!(directory.data_range(index, header).unwrap(), *data..data + size);
             assert_eq!(directory.entry(index).unwrap().crc32(), 7);
+        }
+    }
+
+    /// True if these bytes are extra fields: each an id, a length, and so many bytes (APPNOTE 4.5.1).
+    fn is_whole(mut extra: &[u8]) -> bool {
+        while let [_, _, low, high, rest @ ..] = extra {
+            let Some(rest) = rest.get(usize::from(u16::from_le_bytes([*low, *high]))..) else { return false };
+            extra = rest;
+        }
+        extra.is_empty()
+    }
+
+    #[test]
+    fn what_other_programs_show_of_a_member() {
+        let mut builder = DirectoryBuilder::default();
+        builder.add(&entry("a.npy", 1), 0, None).unwrap();
+        builder.add(&entry("b.npy", 1 << 32), 36, None).unwrap();
+        let tail = builder.finish(1 << 33);
+        let at = |offset: usize, len: usize| &tail[offset..offset + len];
+        // Unix and the version that is needed, 1980-01-01, a file that all may read.
+        assert_eq!(
+            (at(4, 2), at(12, 4), at(38, 4)),
+            (&[20, 3][..], &[0, 0, 33, 0][..], &[0, 0, 0xa4, 0x81][..])
+        );
+        let zip64 = tail.windows(4).position(|window| window == ZIP64_SIGNATURE.to_le_bytes()).unwrap();
+        assert_eq!(at(zip64 + 12, 4), [45, 3, 45, 0]);
+    }
+
+    #[test]
+    fn one_long_size_is_enough() {
+        for (compressed_size, uncompressed_size) in [(5, 1 << 32), (1 << 32, 5)] {
+            let mut builder = DirectoryBuilder::default();
+            let entry = NewEntry { compressed_size, uncompressed_size, ..entry("a.npy", 0) };
+            let header = builder.add(&entry, 0, None).unwrap();
+            let (compressed, uncompressed) = (compressed_size.to_le_bytes(), uncompressed_size.to_le_bytes());
+            let extra = [&[1, 0, 16, 0][..], &uncompressed, &compressed].concat();
+            assert!(header.ends_with(&extra), "{header:?}");
+            assert_eq!(header[18..26], [255; 8]);
         }
     }
 
