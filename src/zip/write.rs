@@ -278,7 +278,10 @@ mod tests {
                 "{name} {alignment:?}"
             );
             if let Some(alignment) = alignment {
-                assert_eq!((data + alignment.lead) % u64::from(alignment.multiple), 0, "{alignment:?}");
+                let multiple = u64::from(alignment.multiple);
+                assert_eq!((data + alignment.lead) % multiple, 0, "{alignment:?}");
+                let others = LOCAL_LEN + to_u64(name.len()) + if is_long(size) { 20 } else { 0 };
+                assert!(to_u64(header.len()) - others < multiple + ALIGNMENT_LEN, "{name} {alignment:?}");
             }
             headers.push((header, data));
             offset = data + size;
