@@ -1,5 +1,6 @@
 //! Opening shards, and telling whether they are still what they were.
 
+#[cfg(feature = "object-store")]
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
