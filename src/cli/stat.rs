@@ -12,7 +12,6 @@ use super::bins::Bins;
 use super::context::{Access, Context};
 use super::files::{expand, source_of};
 use super::format;
-
 use super::numbers::{Summary, each_in};
 use super::scan::{Batches, dataset, is_ragged, tell_skipped};
 use super::table::Table;
